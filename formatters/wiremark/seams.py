@@ -1,0 +1,19 @@
+"""Where a lower floor reaches a higher one without importing it.
+
+A formatter (floor 4) may be asked to validate what it built, and validation (floor 5) stands above
+it. The formatter calls `validate_body`; the package's `__init__`, which stands outside the floors,
+fills it. A slot holds a callable or `None`, never data, and this module knows no other floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wiremark.findings import Finding
+
+__all__ = ["validate_body"]
+
+validate_body: Callable[..., tuple[Finding, ...]] | None = None
+"""Validate a request body: `validate_body(protocol, body, *, model=None)`; `None` until filled."""
