@@ -1,0 +1,132 @@
+"""Alibaba DashScope (Model Studio): explicit cache, classic rules; native and compatible mode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from .core import CacheRules, Implicit, Source
+
+__all__ = ["DASHSCOPE", "DASHSCOPE_COMPATIBLE", "OPENAI_COMPATIBLE"]
+
+_READ = "2026-11-21"
+_PAGE = Source("https://help.aliyun.com/zh/model-studio/context-cache", _READ)
+_PRICES = Source(
+    _PAGE.url,
+    _READ,
+    "hit price of qwen3.8-max, qwen3.8-flash and qwen3.8-2.4t-a95b differs and is not stated there",
+)
+
+DASHSCOPE: Final = CacheRules(
+    name="dashscope",
+    protocol="dashscope",
+    marker="cache_control",
+    max_marks=4,
+    over_limit="last-win",
+    ttls=("5m",),
+    default_ttl="5m",
+    kinds=frozenset({"text", "image", "audio", "video"}),
+    tools_in_prefix="system",
+    reuse_at="message",
+    tool_batch_end=True,
+    array_refused=("glm-*",),
+    array_refused_without_tools_only=True,
+    models=(
+        "qwen3.8-max*",
+        "qwen3.8-flash*",
+        "qwen3.8-2.4t-a95b",
+        "qwen3.8-27b",
+        "qwen3.7-*",
+        "qwen3.6-*",
+        "qwen3.5-plus*",
+        "qwen3.5-flash*",
+        "qwen3-max*",
+        "qwen3-coder-plus*",
+        "qwen3-coder-flash*",
+        "qwen3-vl-plus*",
+        "qwen3-vl-flash*",
+        "qwen-plus*",
+        "qwen-flash*",
+        "qwen4*",
+        "deepseek-v3.2",
+        "kimi-k2.5",
+        "kimi-k2.6",
+        "kimi-k2.7-code",
+        "glm-5.1",
+    ),
+    lookback_blocks=20,
+    min_tokens=1024,
+    write_multipliers={"5m": 1.25},
+    read_multiplier=0.1,
+    read_multiplier_by_model=(
+        ("qwen3.8-max*", None),
+        ("qwen3.8-flash*", None),
+        ("qwen3.8-2.4t-a95b", None),
+    ),
+    implicit=Implicit(
+        min_tokens=1024,
+        read_multiplier=0.2,
+        read_multiplier_by_model=(
+            ("deepseek-v4.1-flash", 0.1),
+            ("kimi-k3", 0.1),
+            ("glm-5.*", 0.25),
+        ),
+        excludes_explicit=True,
+    ),
+    sources={
+        "marker": _PAGE,
+        "max_marks": _PAGE,
+        "over_limit": Source(_PAGE.url, _READ, "also vercel/ai packages/alibaba get-cache-control"),
+        "ttls": Source(_PAGE.url, _READ, "a ttl field is undocumented; first-party SDKs send '5m'"),
+        "default_ttl": _PAGE,
+        "kinds": Source(
+            "https://github.com/dashscope/dashscope-sdk-python",
+            _READ,
+            "2.0.2, v2/types/messages: text, image, audio and video parts have cache_control",
+        ),
+        "tools_in_prefix": Source(_PAGE.url, _READ, "a marker on a tool is ignored"),
+        "reuse_at": Source(
+            "https://github.com/QwenLM/qwen-code/issues/11651",
+            _READ,
+            "one live report of 2026-09-18 on qwen3.8-max; also #11627",
+        ),
+        "tool_batch_end": Source("https://github.com/QwenLM/Qwen/issues/2217", _READ, "one report"),
+        "array_refused": Source(
+            "https://github.com/QwenLM/qwen-code/commit/0252a23b",
+            _READ,
+            "array content in a request without tools is read as an empty prompt",
+        ),
+        "array_refused_without_tools_only": Source(
+            "https://github.com/QwenLM/qwen-code/commit/0252a23b", _READ
+        ),
+        "models": Source(
+            _PAGE.url, _READ, "Beijing, September 2026; on other models a mark has no effect"
+        ),
+        "lookback_blocks": _PAGE,
+        "min_tokens": _PAGE,
+        "write_multipliers": _PAGE,
+        "read_multiplier": _PRICES,
+        "read_multiplier_by_model": _PRICES,
+        "implicit": Source(_PAGE.url, _READ, "minimum 256 on pages before 2026-06, 1024 on newer"),
+    },
+)
+"""DashScope's own protocol (text and multimodal generation)."""
+
+DASHSCOPE_COMPATIBLE: Final = replace(
+    DASHSCOPE, name="dashscope-compatible", protocol="openai-chat"
+)
+"""DashScope's OpenAI-compatible mode: the same rules."""
+
+OPENAI_COMPATIBLE: Final = replace(
+    DASHSCOPE_COMPATIBLE,
+    name="openai-compatible",
+    models=(),
+    write_multipliers={},
+    read_multiplier=None,
+    read_multiplier_by_model=(),
+    implicit=None,
+)
+"""An OpenAI-compatible provider that nothing is known of: the form of DashScope's compatible mode.
+
+It is also OpenRouter's and agentscope-java's form. Prices and listed models are unknown.
+"""

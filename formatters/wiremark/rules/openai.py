@@ -1,0 +1,71 @@
+"""OpenAI: implicit caching before GPT-5.6, breakpoints from GPT-5.6 on; chat completions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .core import CacheRules, Implicit, Source
+
+__all__ = ["OPENAI", "OPENAI_IMPLICIT"]
+
+_READ = "2026-11-21"
+_GUIDE = Source("https://developers.openai.com/api/docs/guides/prompt-caching", _READ)
+_SDK = Source("https://github.com/openai/openai-python", _READ, "3.52.0, docstrings and types")
+
+OPENAI_IMPLICIT: Final = CacheRules(
+    name="openai-implicit",
+    protocol="openai-chat",
+    implicit=Implicit(min_tokens=2048, rounding=128),
+    sources={
+        "implicit": Source(
+            _GUIDE.url,
+            _READ,
+            "minimum 2,048 as of 2026-09-02, 'varies by request settings' as of 2026-09-23",
+        )
+    },
+)
+"""OpenAI before GPT-5.6: caches by itself, takes no marks."""
+
+OPENAI: Final = CacheRules(
+    name="openai",
+    protocol="openai-chat",
+    marker="prompt_cache_breakpoint",
+    max_marks=4,
+    implicit_marks=1,
+    over_limit="last-win",
+    ttls=("30m", "12h"),
+    default_ttl="30m",
+    kinds=frozenset({"text", "image", "audio", "file"}),
+    lookback_breakpoints=80,
+    min_tokens=1024,
+    write_multipliers={"30m": 1.25},
+    read_multiplier=0.1,
+    implicit=Implicit(min_tokens=1024, read_multiplier=0.1),
+    sources={
+        "marker": _SDK,
+        "max_marks": _GUIDE,
+        "implicit_marks": Source(
+            _GUIDE.url,
+            _READ,
+            "mode implicit, the default: one implicit and the latest three explicit;"
+            " 0 in mode explicit",
+        ),
+        "over_limit": _GUIDE,
+        "ttls": Source(
+            _SDK.url,
+            _READ,
+            "of a breakpoint; prompt_cache_options of chat completions take 30m only;"
+            " OpenAPI of 2026-08 knows no ttl of a breakpoint",
+        ),
+        "default_ttl": _SDK,
+        "kinds": Source(_SDK.url, _READ, "text, image, input_audio and file parts; not tools"),
+        "lookback_breakpoints": Source(
+            _GUIDE.url, _READ, "reference: latest 80; guide: the first 2 and the latest 50"
+        ),
+        "min_tokens": Source(_GUIDE.url, _READ, "visible tokens"),
+        "write_multipliers": _GUIDE,
+        "read_multiplier": _GUIDE,
+        "implicit": _GUIDE,
+    },
+)
+"""OpenAI from GPT-5.6 on: explicit breakpoints beside the implicit one."""
