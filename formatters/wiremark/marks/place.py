@@ -1,0 +1,197 @@
+"""Placing marks: wishes and a policy in, marked messages and the plan out. Pure.
+
+The input is never modified. What is marked is replaced along its path by fresh dicts, so that a
+part which somebody else holds never receives a marker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ..findings import Finding
+from ..rules import CacheRules
+from .decide import Ask, Decided, decide
+from .plan import Plan
+from .policies import Policy, PolicyLike, manual, resolve_policy
+from .report import Reporter
+from .scan import copied, take_from_message, take_from_tool
+from .slots import Key, PartShape, SlotMap
+from .wish import Slot, Wish
+
+__all__ = ["Marked", "place_marks"]
+
+_NOTES = {"part": None, "message": "message-level", "nested": "nested-in-result"}
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Messages and tools with their marks, the mark of the request as a whole, and the plan."""
+
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    plan: Plan
+    automatic: dict[str, Any] | None = None
+
+
+def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have defaults
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    rules: CacheRules,
+    shape: PartShape,
+    wishes: Sequence[Wish] = (),
+    policy: PolicyLike | str = manual,
+    policy_name: str | None = None,
+    dynamic: Sequence[Slot] = (),
+    turn_starts: Sequence[Slot] | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+    model: str | None = None,
+    strict: bool = False,
+    owned: bool = False,
+    messages_path: str = "messages",
+    tools_path: str = "tools",
+    note: str = "",
+    findings: Iterable[Finding] = (),
+) -> Marked:
+    """Return wire messages and tools with the marks that were asked for, and the plan.
+
+    `wishes` come in the order of the messages. `dynamic` are slots whose text changes from request
+    to request, `turn_starts` slots where assistant output begins (by default the messages with
+    role assistant). Markers that stand in the input are read as wishes and taken out first.
+    `owned`: the list of messages is the caller's to give away: it is changed in place and returned,
+    and what is not marked is not copied.
+    `messages_path` and `tools_path` say where both stand in the request.
+    `policy_name` is what the plan calls the policy, `note` what it says of the choice of rules;
+    `findings` are put before those of the plan.
+
+    Raises `UnreadableWish` or `TooManyMarks` under `strict`; warns `CacheBudgetWarning`.
+    """
+    out = _taken_over(messages, owned=owned)
+    tools_out = list(_taken_over(tools, owned=owned))
+    chosen = resolve_policy(policy)
+    if policy_name is not None:
+        chosen = Policy(policy_name, chosen.select, chosen.ttl)
+    paths = _Paths(messages_path, tools_path)
+    existing, notes = _take_existing(out, tools_out, paths)
+    asked = [*existing, *wishes] if existing else wishes
+    early = tuple(findings)
+    if not asked and not dynamic and chosen.select is manual.select:
+        return Marked(out, tools_out, Plan((), early, rules.name, chosen.name, note))
+    slots = SlotMap(out, tools_out, rules, shape)
+    reporter = Reporter(slots, paths.message, tools_path, dynamic)
+    if rules.marker == "none":
+        decisions, found = reporter.without_markers(asked, chosen.name)
+        plan = Plan(decisions, early + found, rules.name, chosen.name, note)
+        return Marked(out, tools_out, plan)
+    decided = decide(
+        slots,
+        asked,
+        chosen,
+        dynamic=dynamic,
+        turn_starts=turn_starts,
+        model=model,
+        strict=strict,
+        existing_notes=notes,
+    )
+    before = reporter.describe(decided)
+    placed = _write(out, tools_out, decided, slots)
+    made, found = reporter.report(decided, before, placed.parts)
+    plan = Plan(made, early + found, rules.name, chosen.name, note, placed.converted)
+    return Marked(out, tools_out, plan, placed.automatic)
+
+
+class _Paths:
+    __slots__ = ("_messages", "tools")
+
+    def __init__(self, messages: str, tools: str) -> None:
+        self._messages = messages
+        self.tools = tools
+
+    def message(self, index: int) -> str:
+        return f"{self._messages}[{index}]"
+
+
+def _taken_over(items: Sequence[Mapping[str, Any]], *, owned: bool) -> list[dict[str, Any]]:
+    if not owned:
+        return [copied(item) for item in items]
+    return items if isinstance(items, list) else list(items)  # type: ignore[arg-type]
+
+
+def _take_existing(
+    messages: list[dict[str, Any]], tools: list[dict[str, Any]], paths: _Paths
+) -> tuple[list[Wish], list[str | None]]:
+    """Take all markers out of messages and tools; return them as wishes, with what to report."""
+    wishes: list[Wish] = []
+    notes: list[str | None] = []
+    for index, message in enumerate(messages):
+        fresh, taken = take_from_message(message)
+        if not taken:
+            continue
+        messages[index] = fresh
+        for part, field, value, level in taken:
+            slot = Slot(message=index, part=part)
+            wishes.append(Wish("existing", value, slot, f"{paths.message(index)}.{field}"))
+            notes.append(_NOTES[level])
+    for index, tool in enumerate(tools):
+        without, removed = take_from_tool(tool)
+        if not removed:
+            continue
+        tools[index] = without
+        for field, value in removed:
+            path = f"{paths.tools}[{index}].{field}"
+            wishes.append(Wish("existing", value, Slot(tool=index), path))
+            notes.append(None)
+    return wishes, notes
+
+
+@dataclass(slots=True)
+class _Placed:
+    """Where the marks went: boundary to part index, converted messages, and the automatic mark."""
+
+    parts: dict[Key, int]
+    converted: tuple[int, ...]
+    automatic: dict[str, Any] | None
+
+
+def _write(
+    messages: list[dict[str, Any]],
+    tools: list[dict[str, Any]],
+    decided: Decided,
+    slots: SlotMap,
+) -> _Placed:
+    parts: dict[Key, int] = {}
+    converted: list[int] = []
+    automatic: dict[str, Any] | None = None
+    by_message: dict[int, list[tuple[Key, Ask]]] = {}
+    rules = slots.rules
+    for key, ask in decided.marks.items():
+        if key[0] < 0:
+            tools[key[1]] = {**tools[key[1]], rules.marker: rules.marker_value(ask.ttl)}
+        elif key == slots.whole:
+            automatic = rules.marker_value(ask.ttl)
+        else:
+            by_message.setdefault(key[0], []).append((key, ask))
+    for index, marks in by_message.items():
+        message = messages[index]
+        content = message["content"]
+        if isinstance(content, str):
+            cuts = [slots.cut_of(key) for key, _ in marks]
+            fresh = _cut(content, cuts, slots.shape)
+            numbers = list(range(len(marks)))
+            converted.append(index)
+        else:
+            fresh = list(content)
+            numbers = [key[1] for key, _ in marks]
+        for number, (key, ask) in zip(numbers, marks, strict=True):
+            fresh[number] = {**fresh[number], rules.marker: rules.marker_value(ask.ttl)}
+            parts[key] = number
+        messages[index] = {**message, "content": fresh}
+    return _Placed(parts, tuple(converted), automatic)
+
+
+def _cut(text: str, cuts: Sequence[int], shape: PartShape) -> list[dict[str, Any]]:
+    """Return a string as text parts that end at the cuts, and one for what remains."""
+    edges = [0, *cuts] if cuts and cuts[-1] == len(text) else [0, *cuts, len(text)]
+    return [shape.wrap(text[start:end]) for start, end in pairwise(edges)]

@@ -1,0 +1,87 @@
+"""Taking marks out again: the inverse of placing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .plan import Plan
+from .scan import copied, take_from_message, take_from_tool
+from .slots import PartShape
+
+__all__ = ["strip_body", "strip_marks", "strip_tool_marks"]
+
+
+def strip_marks(
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    plan: Plan | None = None,
+    shape: PartShape | None = None,
+) -> list[dict[str, Any]]:
+    """Return wire messages without any marker; the input is not modified.
+
+    With the `plan` that placed the marks, every string that became an array is the same string
+    again. Without it, an array of one text part that carried a marker becomes a string, all other
+    arrays stay arrays. A text part has a string under `text` and otherwise at most `type: "text"`;
+    `shape`, if given, must call it text as well.
+    """
+    converted = frozenset(plan.converted) if plan is not None else None
+    out: list[dict[str, Any]] = []
+    for index, message in enumerate(messages):
+        fresh, taken = take_from_message(dict(message))
+        content = fresh.get("content")
+        if isinstance(content, list):
+            if converted is not None:
+                restore = index in converted and all(_is_text(part, shape) for part in content)
+            else:
+                marked = any(level == "part" for _, _, _, level in taken)
+                restore = marked and len(content) == 1 and _is_text(content[0], shape)
+            if restore:
+                fresh["content"] = "".join(part["text"] for part in content)
+        out.append(copied(fresh))
+    return out
+
+
+def strip_tool_marks(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return tool definitions without any marker; the input is not modified."""
+    return [copied(take_from_tool(dict(tool))[0]) for tool in tools]
+
+
+def strip_body(
+    body: Mapping[str, Any], *, plan: Plan | None = None, shape: PartShape | None = None
+) -> dict[str, Any]:
+    """Return a request body without any marker; the input is not modified.
+
+    Messages and tools are looked for at the top, under `input` and under `parameters`; a `system`
+    array is stripped too. A top-level `cache_control` is removed, `prompt_cache_options` stays.
+    """
+    out = {key: value for key, value in body.items() if key != "cache_control"}
+    for name in ("input", "parameters"):
+        if isinstance(out.get(name), Mapping):
+            out[name] = _strip_fields(out[name], plan, shape)
+    return copied(_strip_fields(out, plan, shape))  # type: ignore[no-any-return]
+
+
+def _strip_fields(
+    fields: Mapping[str, Any], plan: Plan | None, shape: PartShape | None
+) -> dict[str, Any]:
+    out = dict(fields)
+    if _is_objects(out.get("messages")):
+        out["messages"] = strip_marks(out["messages"], plan=plan, shape=shape)
+    if _is_objects(out.get("tools")):
+        out["tools"] = strip_tool_marks(out["tools"])
+    if _is_objects(out.get("system")):
+        out["system"] = take_from_message({"content": out["system"]})[0]["content"]
+    return out
+
+
+def _is_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+
+
+def _is_text(part: object, shape: PartShape | None) -> bool:
+    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+        return False
+    if any(key != "text" and (key, value) != ("type", "text") for key, value in part.items()):
+        return False
+    return shape is None or shape.kind(part) == "text"
