@@ -1,0 +1,21 @@
+"""Runs of messages that multi-agent formatters treat alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..messages import Msg
+
+__all__ = ["Group", "GroupKind"]
+
+GroupKind: TypeAlias = Literal["system", "conversation", "tools", "bypass"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A run of messages of one kind; `start` is the index of the first in the conversation."""
+
+    kind: GroupKind
+    start: int
+    messages: tuple[Msg, ...]

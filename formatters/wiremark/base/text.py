@@ -1,0 +1,116 @@
+"""Texts that formatters of several protocols build alike, as agentscope-java builds them.
+
+Facts: facts of agentscope-java at c2d43f86 (2026-08-22), "Shared rules". Joining of empty texts
+differs between protocols and is therefore not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from .. import jsontext
+from ..errors import MediaError
+from ..javatext import hash_map_sorted
+from ..media import MediaPolicy, store_result
+from ..messages import Base64Source, Block, Msg, ToolResultBlock, ToolUseBlock, URLSource, is_media
+from ..quirks import Quirks
+from .trace import Trace
+
+__all__ = ["Media", "arguments_text", "derived_call_id", "extract_text", "result_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a formatter may do with media: the caller's policy, and which of Java's ways it keeps."""
+
+    policy: MediaPolicy | None
+    quirks: Quirks
+
+
+def arguments_text(block: ToolUseBlock, quirks: Quirks) -> str:
+    """Return the argument text of a tool call: its raw text if that holds an object, else its input."""
+    if not (quirks.hash_map_order or quirks.java_numbers):
+        return block.arguments
+    if block.content and jsontext.starts_with_object(block.content):
+        return block.content
+    given = hash_map_sorted(block.input) if quirks.hash_map_order else block.input
+    return jsontext.dumps(given, java_numbers=quirks.java_numbers, at="input")
+
+
+def derived_call_id(message: Msg, position: int, number: int) -> str:
+    """Return a tool call id made from content and position, so that it never changes."""
+    stored = jsontext.dumps([position, number, message.to_dict()["content"]])
+    return f"call_{hashlib.sha256(stored.encode()).hexdigest()[:24]}"
+
+
+def extract_text(message: Msg, trace: Trace, *, null_hints: bool) -> str:
+    """Return text, hints and the texts of tool results, joined by newlines, empty ones included."""
+    blocks = message.content
+    if len(blocks) == 1 and not trace.wants_ends:
+        only = blocks[0]
+        if only.type == "text":
+            return only.text
+    pieces: list[str] = []
+    length = -1
+    for number, block in enumerate(blocks):
+        before = len(pieces)
+        if block.type == "text":
+            pieces.append(block.text)
+        elif block.type == "hint":
+            if block.hint is not None:
+                pieces.append(block.hint)
+            elif null_hints:
+                pieces.append("null")
+        elif block.type == "tool_result":
+            pieces.extend(item.text for item in block.output if item.type == "text")
+        if trace.wants_ends:
+            for piece in pieces[before:]:
+                length += len(piece) + 1
+            trace.block_end(number, offset=max(length, 0))
+    return "\n".join(pieces)
+
+
+def result_text(block: ToolResultBlock, media: Media, trace: Trace, where: str) -> str:
+    """Return a tool result as text: each text, a sentence for each medium, a list if several.
+
+    Media given as base64 go to a file under the policy's directory.
+    """
+    output = block.output
+    if len(output) == 1:
+        only = output[0]
+        if only.type == "text":
+            return only.text
+    items = [
+        text
+        for number, item in enumerate(output)
+        if (text := _item_text(item, media, trace, f"{where}.output[{number}]")) is not None
+    ]
+    if len(items) < 2:
+        return items[0] if items else ""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _item_text(item: Block, media: Media, trace: Trace, where: str) -> str | None:
+    if item.type == "text":
+        return item.text
+    if not is_media(item):
+        return None
+    source = item.source
+    if isinstance(source, URLSource):
+        return f"The returned {item.type} can be found at: {source.url}"
+    if not isinstance(source, Base64Source):
+        return f"[{item.type} - unsupported source type]"
+    quirks = media.quirks
+    try:
+        path = store_result(
+            source.media_type,
+            source.data,
+            policy=media.policy,
+            fresh=quirks.temp_files,
+            abort=quirks.bad_media_aborts,
+        )
+    except MediaError as problem:
+        trace.finding("media-not-sent", "note", where, problem.problem, problem.advice)
+        return f"[{item.type.capitalize()} - processing failed: {problem.problem}]"
+    return f"The returned {item.type} can be found at: {path}"

@@ -1,0 +1,74 @@
+"""Values that every protocol sends alike: copies of JSON, seeds, tool parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import OptionError
+from ..findings import Finding
+from ..javatext import hash_map_sorted
+from ..messages import GenerateOptions, ToolChoice, ToolSchema, as_tool_choice, parse
+from ..quirks import Quirks
+
+__all__ = [
+    "copy_json",
+    "options_not_sent",
+    "read_choice",
+    "read_tools",
+    "seed_value",
+    "tool_parameters",
+]
+
+
+def copy_json(value: Any) -> Any:
+    """Return JSON data that shares no dict or list with `value`."""
+    if isinstance(value, Mapping):
+        return {key: copy_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [copy_json(item) for item in value]
+    return value
+
+
+def seed_value(seed: int, quirks: Quirks) -> int:
+    """Return the seed if it fits 32 bits; Java cuts a longer one, here it is an `OptionError`."""
+    if -(2**31) <= seed < 2**31:
+        return seed
+    if quirks.narrow_seeds:
+        return (seed + 2**31) % 2**32 - 2**31
+    raise OptionError(
+        f"seed {seed} does not fit 32 bits", path="options.seed", advice="use -2^31 .. 2^31-1"
+    )
+
+
+def tool_parameters(tool: ToolSchema, quirks: Quirks) -> dict[str, Any]:
+    """Return the parameters of a tool in the order they are sent."""
+    given = hash_map_sorted(tool.parameters) if quirks.hash_map_order else tool.parameters
+    return {key: copy_json(item) for key, item in given.items()}
+
+
+def options_not_sent(options: GenerateOptions, advice: Mapping[str, str]) -> list[Finding]:
+    """Return a finding for each option that is set and has no place; `advice` by option name."""
+    return [
+        Finding("option-not-sent", "note", f"options.{name}", f"{name} is not sent", what)
+        for name, what in advice.items()
+        if getattr(options, name) is not None
+    ]
+
+
+def read_tools(tools: Iterable[ToolSchema | Mapping[str, Any]] | None) -> list[ToolSchema]:
+    """Return tools as schemas; dicts are read. Raises `OptionError` with the path."""
+    return [
+        ToolSchema.from_dict(tool, at=f"tools[{index}]") for index, tool in enumerate(tools or ())
+    ]
+
+
+def read_choice(choice: Any) -> ToolChoice | None:
+    """Return a tool choice from whatever a caller may write. Raises `OptionError`."""
+    if choice is None or isinstance(choice, ToolChoice):
+        return choice
+    try:
+        data = as_tool_choice(choice)
+    except ValueError as problem:
+        raise OptionError(str(problem), path="tool_choice") from None
+    return parse(ToolChoice, data, at="tool_choice", error=OptionError)

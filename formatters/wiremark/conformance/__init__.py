@@ -1,0 +1,1 @@
+"""Golden cases and the checks that run them."""

@@ -1,0 +1,223 @@
+"""One message becomes OpenAI chat messages.
+
+Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "OpenAI chat".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from ..base.text import Media, arguments_text, extract_text, result_text
+from ..base.trace import Trace
+from ..errors import FormatError
+from ..messages import (
+    REASONING_KEYS,
+    Msg,
+    ReasoningDetail,
+    Role,
+    ThinkingBlock,
+    ToolUseBlock,
+    is_media,
+)
+from .media import media_part, text_part
+
+__all__ = ["CallId", "encode_message", "safe_name"]
+
+CallId = Callable[[Msg, int, int], str]
+"""Makes the id of a tool result without one from message, position and number."""
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@lru_cache(maxsize=1024)
+def safe_name(name: str) -> str:
+    """Return a name that OpenAI takes: other characters become `_`, at most 64, never empty."""
+    return _UNSAFE.sub("_", name)[:64] or "agent"
+
+
+def encode_message(
+    message: Msg, media: Media, trace: Trace, call_id: CallId, *, assistant_media: bool = False
+) -> list[dict[str, Any]]:
+    """Return the wire messages of one message; `assistant_media` sends media of assistants."""
+    role = message.role
+    if role is Role.USER:
+        return [_user(message, media, trace)]
+    if role is Role.ASSISTANT:
+        return [_assistant(message, media, trace, assistant_media=assistant_media)]
+    if role is Role.TOOL:
+        return _tool(message, media, trace, call_id)
+    if role is None:
+        raise FormatError("a message without a role cannot be sent", advice="set its role")
+    text = extract_text(message, trace, null_hints=media.quirks.null_hints)
+    out: dict[str, Any] = {"role": "system", "content": text}
+    if message.name is not None:
+        out["name"] = safe_name(message.name)
+    return [out]
+
+
+def _user(message: Msg, media: Media, trace: Trace) -> dict[str, Any]:
+    blocks = message.content
+    content: Any
+    only = blocks[0] if len(blocks) == 1 else None
+    if only is not None and only.type == "text":
+        content = only.text
+        if trace.wants_ends:
+            trace.block_end(0, offset=len(content))
+    else:
+        content = _parts(blocks, media, trace, "content") or ""
+    out: dict[str, Any] = {"role": "user", "content": content}
+    if message.name is not None:
+        out["name"] = safe_name(message.name)
+    return out
+
+
+def _parts(
+    blocks: tuple[Any, ...], media: Media, trace: Trace, at: str, *, ends: bool = True
+) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = []
+    for number, block in enumerate(blocks):
+        if block.type == "text":
+            parts.append(text_part(block.text))
+        elif is_media(block):
+            part, text = media_part(block, media, trace, f"{at}[{number}]")
+            if part is not None:
+                parts.append(part)
+            elif text:
+                parts.append(text_part(text))
+        if ends:
+            trace.block_end(number, part=len(parts) - 1)
+    return parts
+
+
+def _assistant(
+    message: Msg, media: Media, trace: Trace, *, assistant_media: bool
+) -> dict[str, Any]:
+    text: Any = None
+    calls: list[ToolUseBlock] = []
+    thought: ThinkingBlock | None = None
+    blocks = message.content
+    plain = True
+    for number, block in enumerate(blocks):
+        if block.type == "text" and text is None:
+            text = block.text
+        elif block.type == "tool_use":
+            calls.append(block)
+        elif block.type == "thinking":
+            if thought is None:
+                thought = block
+        else:
+            plain = False
+            if is_media(block) and not (assistant_media or media.quirks.assistant_media_lost):
+                trace.not_sent(
+                    f"content[{number}]",
+                    f"{block.type} in an assistant message",
+                    "the API takes text there; put it into a user message",
+                )
+    if not plain or trace.wants_ends:
+        text = extract_text(message, trace, null_hints=media.quirks.null_hints)
+        if assistant_media and message.has_media:
+            text = _parts(blocks, media, trace, "content")
+    out: dict[str, Any] = {"role": "assistant", "content": "" if text is None else text}
+    if message.name is not None:
+        out["name"] = safe_name(message.name)
+    details: list[dict[str, Any]] | None = None
+    if calls:
+        out["tool_calls"] = _calls(calls, media, trace)
+        details = _details(
+            [call.metadata.get("reasoningDetail") for call in calls if call.metadata], media
+        )
+    if thought is not None:
+        if thought.thinking:
+            out["reasoning_content"] = thought.thinking
+        if not details and thought.metadata:
+            found = thought.metadata.get("reasoningDetails")
+            details = _details(found if isinstance(found, list | tuple) else [], media)
+    if details:
+        out["reasoning_details"] = details
+    return out
+
+
+def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
+    """Return reasoning details in the API's key order; Java keeps only those never stored."""
+    out = []
+    lost = media.quirks.reasoning_details_lost
+    for item in items:
+        if isinstance(item, dict) and (isinstance(item, ReasoningDetail) or not lost):
+            keys = (
+                *REASONING_KEYS,
+                *(() if lost else (key for key in item if key not in REASONING_KEYS)),
+            )
+            out.append({key: item[key] for key in keys if item.get(key) is not None})
+    return out
+
+
+def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[str, Any]]:
+    quirks = media.quirks
+    own = quirks.hash_map_order or quirks.java_numbers
+    signature = _shared_signature(blocks)
+    out = []
+    for block in blocks:
+        if block.id is None or block.name is None:
+            trace.not_sent("content", "a tool call without id or name", "give it both")
+            continue
+        function = {
+            "name": block.name,
+            "arguments": arguments_text(block, quirks) if own else block.arguments,
+        }
+        if signature is not None:
+            mine = block.metadata.get("thoughtSignature")
+            function["thought_signature"] = mine if isinstance(mine, str) else signature
+        out.append({"id": block.id, "type": "function", "function": function})
+    return out
+
+
+def _shared_signature(blocks: list[ToolUseBlock]) -> str | None:
+    """Return the signature for calls without one: the first non-empty, else the last empty."""
+    found: str | None = None
+    for block in blocks:
+        if block.metadata:
+            mine = block.metadata.get("thoughtSignature")
+            if isinstance(mine, str):
+                if mine:
+                    return mine
+                found = mine
+    return found
+
+
+def _tool(message: Msg, media: Media, trace: Trace, call_id: CallId) -> list[dict[str, Any]]:
+    blocks = message.content
+    results = [
+        (number, block) for number, block in enumerate(blocks) if block.type == "tool_result"
+    ]
+    if not results:
+        text = extract_text(message, trace, null_hints=media.quirks.null_hints)
+        return [{"role": "tool", "content": text, "tool_call_id": call_id(message, trace.index, 0)}]
+    if media.quirks.first_tool_result_only:
+        results = results[:1]
+    elif len(results) < len(blocks):
+        _name_lost(blocks, trace)
+    out = []
+    for order, (number, block) in enumerate(results):
+        made: Any
+        if block.has_media:
+            made = _parts(block.output, media, trace, f"content[{number}].output", ends=False)
+            trace.block_end(number, message=order, part=len(made) - 1)
+        else:
+            made = result_text(block, media, trace, f"content[{number}]")
+            trace.block_end(number, message=order, offset=len(made))
+        answered = block.id if block.id is not None else call_id(message, trace.index, order)
+        out.append({"role": "tool", "content": made, "tool_call_id": answered})
+    return out
+
+
+def _name_lost(blocks: tuple[Any, ...], trace: Trace) -> None:
+    for number, block in enumerate(blocks):
+        if block.type not in ("tool_result", "thinking"):
+            trace.not_sent(
+                f"content[{number}]",
+                f"a {block.type} block beside a tool result",
+                "put it into a message of its own",
+            )
