@@ -1,0 +1,297 @@
+"""The request schemas as files, and the predicate that is compiled from them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from wiremark.errors import OptionError, WiremarkError
+from wiremark.validation import PROTOCOLS, registry, schema_for
+from wiremark.validation.predicate import Compiler
+from wiremark.validation.registry import request_schema
+
+FILES = (
+    "markers.json",
+    "dashscope/definitions.json",
+    "dashscope/request.json",
+    "dashscope/text-generation.json",
+    "dashscope/multimodal-generation.json",
+    "openai/chat.json",
+)
+BASE = "https://wiremark.dev/schemas/"
+
+
+@pytest.fixture(scope="module")
+def schemas(checkout: Path) -> dict[str, Any]:
+    folder = checkout / "schemas"
+    return {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in FILES}
+
+
+@pytest.fixture(scope="module")
+def plain(schemas: dict[str, Any]) -> Registry[Any]:
+    """Return a registry made by hand: it refuses to fetch, as ours does."""
+    return Registry().with_resources(
+        (BASE + name, DRAFT202012.create_resource(contents)) for name, contents in schemas.items()
+    )
+
+
+def references(schema: Any) -> list[str]:
+    if isinstance(schema, dict):
+        own = [schema["$ref"]] if isinstance(schema.get("$ref"), str) else []
+        return own + [ref for part in schema.values() for ref in references(part)]
+    if isinstance(schema, list):
+        return [ref for part in schema for ref in references(part)]
+    return []
+
+
+def test_no_request_schema_of_the_checkout_is_left_out(checkout: Path) -> None:
+    folder = checkout / "schemas"
+    ours = [folder / "markers.json", *folder.glob("dashscope/*"), *folder.glob("openai/*")]
+    assert {file.relative_to(folder).as_posix() for file in ours} == set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_schema_is_valid_under_its_metaschema(name: str, schemas: dict[str, Any]) -> None:
+    assert schemas[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(schemas[name])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_schema_is_named_by_its_place(name: str, schemas: dict[str, Any]) -> None:
+    assert schemas[name]["$id"] == BASE + name
+    assert schemas[name]["title"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_schema_cites_sources_and_the_day_they_were_read(
+    name: str, schemas: dict[str, Any]
+) -> None:
+    comment = schemas[name]["$comment"]
+    assert "https://" in comment
+    assert re.search(r"read \d{4}-\d{2}-\d{2}", comment)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_reference_resolves_without_a_network(name: str, plain: Registry[Any]) -> None:
+    resolver = plain.resolver(base_uri=BASE + name)
+    for ref in references(plain[BASE + name].contents):
+        assert urljoin(BASE + name, ref).startswith(BASE)
+        assert resolver.lookup(ref).contents
+    with pytest.raises(Unresolvable):
+        resolver.lookup("https://example.org/other.json")
+
+
+def test_a_reference_out_of_the_folder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "read_json", lambda *_: {"$ref": "https://example.org/a.json"})
+    with pytest.raises(WiremarkError, match="outside schemas/"):
+        registry._with_references(BASE + "openai/chat.json")
+
+
+def test_a_protocol_without_a_schema_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(OptionError, match=r"dashscope-text.*openai-chat"):
+        schema_for("gopher")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_schema_handed_out_is_a_copy(protocol: str) -> None:
+    first = schema_for(protocol)
+    first.clear()
+    assert schema_for(protocol)["$id"].startswith(BASE)
+
+
+def test_an_alias_shares_its_compiled_schema() -> None:
+    assert request_schema("openai") is request_schema("openai-chat")
+
+
+# ---------------------------------------------------------------- predicate and jsonschema agree
+
+NATIVE = {
+    "model": "qwen-plus",
+    "input": {
+        "messages": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [{"text": "a"}, {"image": "https://x/a.png"}]},
+            {"role": "user", "content": [{"type": "text", "text": "a"}, "b"]},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+        ]
+    },
+    "parameters": {
+        "temperature": 0.5,
+        "seed": 1,
+        "stop": ["a", [1]],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+        "tool_choice": "auto",
+        "response_format": {"type": "json_object"},
+        "logit_bias": {"1": 2},
+    },
+}
+CHAT = {
+    "model": "gpt-5.6",
+    "messages": [
+        {"role": "developer", "content": "s"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
+                {"type": "image_url", "image_url": {"url": "https://x/a.png"}},
+                {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+    ],
+    "temperature": 1,
+    "top_p": None,
+    "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "metadata": {"a": "b"},
+    "reasoning_effort": None,
+}
+WORDS = st.sampled_from(
+    [
+        "type", "role", "text", "content", "tool_calls", "function", "user", "assistant", "tool",
+        "system", "ephemeral", "auto", "image_url", "custom", "json_schema", "", "bot",
+    ]
+)  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 200)
+    | st.sampled_from([0.0, -0.0, 1.0, 2.0, 2.5, 1e308, float("inf")])
+    | WORDS
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def spots(value: Any) -> list[tuple[Any, Any]]:
+    """Return every container of a body with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    own = [(value, key) for key in keys]
+    return own + [
+        spot for key in keys if isinstance(value[key], (dict, list)) for spot in spots(value[key])
+    ]
+
+
+@st.composite
+def damaged(draw: st.DrawFn, body: dict[str, Any]) -> Any:
+    """Draw a copy of the body with up to three values replaced, removed or added."""
+    out = copy.deepcopy(body)
+    for _ in range(draw(st.integers(0, 3))):
+        container, key = draw(st.sampled_from(spots(out)))
+        change = draw(st.sampled_from(["replace", "remove", "add"]))
+        if change == "replace":
+            container[key] = draw(JSON)
+        elif change == "remove":
+            del container[key]
+        elif isinstance(container, dict):
+            container[draw(WORDS)] = draw(JSON)
+        else:
+            container.insert(key, draw(JSON))
+        if not spots(out):
+            break
+    return out
+
+
+def said(errors: Any) -> list[tuple[str, str, str]]:
+    return sorted((error.json_path, str(error.validator), error.message) for error in errors)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(data=st.data())
+def test_the_predicate_and_jsonschema_agree(
+    protocol: str, plain: Registry[Any], data: st.DataObject
+) -> None:
+    body = data.draw(damaged(NATIVE if protocol.startswith("dashscope") else CHAT) | JSON)
+    schema = request_schema(protocol)
+    whole = Draft202012Validator(plain[schema.uri].contents, registry=plain)
+    errors = said(whole.iter_errors(body))
+    assert schema.accepts(body) is not bool(errors)
+    assert said(schema.errors(body)) == errors
+
+
+class Nowhere:
+    """A resolver for schemas without references."""
+
+    def lookup(self, ref: str) -> Any:
+        raise AssertionError(ref)
+
+
+KEYWORDS = (
+    {"title": "anything"},
+    {"type": ["integer", "null"]},
+    {"type": "number"},
+    {"enum": ["a", 1, None]},
+    {"const": 2.0},
+    {"properties": {"a": False, "b": True}},
+    {"additionalProperties": {"type": "string"}, "properties": {"type": True}},
+    {"required": ["type", "role"]},
+    {"items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+    {"minimum": 0, "maximum": 2},
+    {"exclusiveMinimum": 0, "exclusiveMaximum": 2},
+    {"minLength": 1, "maxLength": 4},
+    {"maxProperties": 1},
+    {"pattern": "^[a-z]+$"},
+    {"allOf": [{"type": "object"}, {"required": ["type"]}]},
+    {"anyOf": [{"type": "string"}, {"minimum": 1}]},
+    {"not": {"type": "object"}},
+    {"if": {"type": "string"}, "then": {"minLength": 2}},
+    {"if": {"type": "string"}, "else": {"type": "object"}},
+)
+
+
+@pytest.mark.parametrize("schema", KEYWORDS, ids="+".join)
+@given(value=JSON | st.floats() | st.text(max_size=6))
+@example(True)
+@example(False)
+@example(1.0)
+@example(2)
+@example({})
+def test_a_keyword_means_what_it_means_to_jsonschema(schema: dict[str, Any], value: Any) -> None:
+    check = Compiler().compile(schema, Nowhere())
+    assert check(value) is Draft202012Validator(schema).is_valid(value)
+
+
+def test_a_schema_may_refer_to_itself() -> None:
+    schema: dict[str, Any] = {"type": "array", "items": {"$ref": "#"}}
+    resolver = (
+        Registry()
+        .with_resource("urn:list", DRAFT202012.create_resource(schema))
+        .resolver(base_uri="urn:list")
+    )
+    check = Compiler().compile(resolver.lookup("#").contents, resolver)
+    assert check([[], [[]]])
+    assert not check([[], [[0]]])
+
+
+@pytest.mark.parametrize(
+    "schema", [{"oneOf": []}, {"patternProperties": {}}, {"enum": [True]}, {"const": []}]
+)
+def test_a_keyword_without_a_predicate_is_refused_when_loaded(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no predicate"):
+        Compiler().compile(schema, Nowhere())
