@@ -169,6 +169,16 @@ def test_keys_come_in_the_order_of_a_copied_hash_map(keys: list[str], order: lis
     assert hash_map_order(keys) == order
 
 
+def test_keys_put_one_by_one_come_in_the_order_of_a_larger_table() -> None:
+    keys = ["location", "unit", "days", "include_forecast"]
+    assert hash_map_order(keys, copied=False) == ["unit", "days", "location", "include_forecast"]
+    keys = ["城市", "日期", "单位", "天气"]
+    assert hash_map_order(keys, copied=False) == ["天气", "单位", "日期", "城市"]
+    assert list(hash_map_sorted(dict.fromkeys(keys, 1), copied=False)) == [
+        "天气", "单位", "日期", "城市",
+    ]  # fmt: skip
+
+
 def test_keys_of_one_slot_keep_their_order() -> None:
     assert hash_map_order(["BB", "Aa"]) == ["BB", "Aa"]
     assert hash_map_order(["Aa", "BB"]) == ["Aa", "BB"]
@@ -189,18 +199,34 @@ def test_a_crowded_slot_of_a_large_table_is_iterated_as_the_jdks_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "sha256"),
+    ("keys", "copied", "put"),
     [
-        ([f"key{i}" for i in range(200)], "e11ae82c10041873"),
-        ([f"字段{i * 7}" for i in range(100)], "bef4bf1bdbe68d16"),
-        (words("Aa", "BB", "C#", repeat=4)[::-1], "290fdad38a1a070f"),
-        (words("BB", "Aa", repeat=7), "b218d5d1b550c7b8"),
-        ([chr(64 * i + 1) for i in range(1, 150)], "2951a062850678a9"),
+        ([f"key{i}" for i in range(200)], "e11ae82c10041873", "e11ae82c10041873"),
+        ([f"字段{i * 7}" for i in range(100)], "bef4bf1bdbe68d16", "bef4bf1bdbe68d16"),
+        (words("Aa", "BB", "C#", repeat=4)[::-1], "290fdad38a1a070f", "290fdad38a1a070f"),
+        (
+            [*words("BB", "Aa", repeat=4), *(f"k{i}" for i in range(60))],
+            "fa1f59ca35e1d996",
+            "fa1f59ca35e1d996",
+        ),
+        ([chr(64 * i + 1) for i in range(1, 150)], "2951a062850678a9", "929222bc6034b40c"),
+        (
+            [
+                *(chr(64 * i + 1) for i in (*range(150, 20, -7), *range(20, 150))),
+                *(f"k{i}" for i in range(60)),
+            ],
+            "03f49315ef24c4f5",
+            "7a7c38fe215faf56",
+        ),
     ],
-    ids=["ascii", "chinese", "one hash", "one hash, other keys", "one slot"],
+    ids=["ascii", "chinese", "one hash", "one hash and others", "one slot", "one slot and others"],
 )
-def test_large_maps_come_in_the_jdks_order(keys: list[str], sha256: str) -> None:
-    assert hashlib.sha256(",".join(hash_map_order(keys)).encode()).hexdigest()[:16] == sha256
+def test_large_maps_come_in_the_jdks_order(keys: list[str], copied: str, put: str) -> None:
+    def sha256(order: list[str]) -> str:
+        return hashlib.sha256(",".join(order).encode()).hexdigest()[:16]
+
+    assert sha256(hash_map_order(keys)) == copied
+    assert sha256(hash_map_order(keys, copied=False)) == put
 
 
 @given(st.lists(st.text("ABaC#b😀城", max_size=6), max_size=120))
