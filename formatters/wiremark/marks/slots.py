@@ -138,6 +138,10 @@ class SlotMap:
                 return self._earlier(self._run(message)[0])
             if end[0] != message:
                 return end, "end-of-tool-batch" if end[0] > message else "cannot-carry"
+            found, moved = self._resolve_in(message, slot)
+            if found is not None and self._run(message)[0] <= found[0] < message:
+                return end, "end-of-tool-batch"
+            return found, moved
         return self._resolve_in(message, slot)
 
     def start_of(self, slot: Slot) -> Key:
