@@ -88,7 +88,7 @@ class BaseFormatter:
         self.quirks = quirks
         self.media = media
         self.strict = strict
-        self._media = Media(media, quirks)
+        self._media = Media.of(media, quirks)
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
 
     def _call_id(self, message: Msg, position: int, number: int) -> str:
@@ -101,7 +101,9 @@ class BaseFormatter:
 
     def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         """Return the wire messages of one message, as fresh dicts without marks (hook)."""
-        raise FormatError(f"{type(self).__name__} converts no messages")
+        raise FormatError(
+            f"{type(self).__name__} converts no {message.role} message", path=trace.path
+        )
 
     def select_marks(self, view: RequestView, policy: Policy) -> Iterable[Wish]:
         """Return the automatic wishes for a request; by default those of its policy (hook)."""
@@ -165,15 +167,18 @@ class BaseFormatter:
         trace: Trace,
     ) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
-        begin, end = trace.begin, trace.end
         for index, message in enumerate(messages):
             if not isinstance(message, Msg):
                 raise _not_a_message(message, index)
-            begin(index, message)
-            made = convert(message, trace)
-            if trace.wants_ends or message.metadata:
-                end(message, len(out), len(made))
-            out += made
+            trace.index = index
+            if message.metadata or message.has_wishes:
+                trace.begin(index, message)
+                made = convert(message, trace)
+                trace.end(message, len(out), len(made))
+                trace.wants_ends = False
+                out += made
+            else:
+                out += convert(message, trace)
         return out
 
     def _format(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..messages import Msg
 
@@ -12,8 +11,7 @@ __all__ = ["Group", "GroupKind"]
 GroupKind: TypeAlias = Literal["system", "conversation", "tools", "bypass"]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """A run of messages of one kind; `start` is the index of the first in the conversation."""
 
     kind: GroupKind

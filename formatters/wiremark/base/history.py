@@ -6,7 +6,6 @@ What the text of a run looks like is each protocol's own affair.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import OptionError
@@ -28,36 +27,31 @@ __all__ = [
 
 HistoryLayout: TypeAlias = Literal["merged", "append_only"]
 
+_ASSISTANT: Final = Role.ASSISTANT
+
 HISTORY_PROMPT: Final = (
     "# Conversation History\n"
     "The content between <history></history> tags contains your conversation history\n"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bit:
-    """A stretch of history text, or a part; `glued` text goes on with the text right before it."""
-
-    text: str
-    glued: bool
-    part: dict[str, Any] | None = None
+Bit: TypeAlias = "str | dict[str, Any] | None"
+"""A stretch of history text, a part, or the end of a text part (None)."""
 
 
 def as_parts(bits: Iterable[Bit], wrap: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return bits as parts, each text that goes on with the one before joined to it."""
+    """Return bits as parts: texts that follow each other are one part."""
     parts: list[dict[str, Any]] = []
     texts: list[str] = []
     for bit in bits:
-        if bit.part is None and bit.glued and texts:
-            texts.append(bit.text)
+        if isinstance(bit, str):
+            texts.append(bit)
             continue
         if texts:
             parts.append(wrap("".join(texts)))
             texts = []
-        if bit.part is None:
-            texts.append(bit.text)
-        else:
-            parts.append(dict(bit.part))
+        if bit is not None:
+            parts.append(dict(bit))
     if texts:
         parts.append(wrap("".join(texts)))
     return parts
@@ -98,13 +92,18 @@ def convert_run(
     """Return the wire messages of a run whose messages stay apart; `lost` drops their wishes."""
     out: list[dict[str, Any]] = []
     for index, message in enumerate(group.messages, group.start):
-        trace.begin(index, message)
-        made = convert(message, trace)
-        if not lost:
-            trace.end(message, first + len(out), len(made))
-        if trace.turn_starts is not None and message.role is Role.ASSISTANT:
+        if trace.turn_starts is not None and message.role is _ASSISTANT:
             trace.turn_starts.append(Slot(message=first + len(out)))
-        out += made
+        trace.index = index
+        if message.metadata or message.has_wishes:
+            trace.begin(index, message)
+            made = convert(message, trace)
+            if not lost:
+                trace.end(message, first + len(out), len(made))
+            trace.wants_ends = False
+            out += made
+        else:
+            out += convert(message, trace)
     return out
 
 
@@ -120,40 +119,53 @@ def note_history(
     """Turn wishes of a conversation run into wishes on its wire messages, which start at `first`.
 
     `trace.units` holds, for each source message, where its text ends, if the layout keeps them
-    apart; then the closing tag of the last run is marked as changing. Otherwise the run has one
-    boundary, and the last directive among its messages decides.
+    apart. Otherwise the run has one boundary. `lost` drops the wishes.
     """
     units = trace.take_units()
-    apart = len(units) == len(group.messages)
-    end = Slot(message=first + len(made) - 1)
-    final: Wish | None = None
-    dynamic = assistant = False
-    for number, message in enumerate(group.messages):
-        slot = end
-        if apart:
-            unit = units[number]
-            slot = Slot(message=first + (unit.message or 0), part=unit.part)
-            if message.role is Role.ASSISTANT and trace.turn_starts is not None:
-                trace.turn_starts.append(slot)
-            if message.metadata.get(CACHE_DYNAMIC) is True:
-                trace.dynamic.append(slot)
-        dynamic = dynamic or message.metadata.get(CACHE_DYNAMIC) is True
-        assistant = assistant or message.role is Role.ASSISTANT
-        for wish in _wishes(message, group.start + number, slot):
-            if apart:
-                if not lost:
-                    trace.wishes.append(wish)
-            else:
-                final = wish
-    if apart:
-        if last_run and made:
-            content = made[-1].get("content")
-            parts = len(content) if isinstance(content, list) and len(made) == 1 else None
-            part = None if parts is None else parts - 1
-            trace.dynamic.append(Slot(message=first + len(made) - 1, part=part))
-        return
-    if final is not None and not lost:
-        trace.wishes.append(final)
+    if len(units) == len(group.messages):
+        _note_apart(group, units, trace, first, lost=lost)
+        if last_run:
+            trace.dynamic.append(_closing(first, made))
+    else:
+        _note_merged(group, trace, Slot(message=first + len(made) - 1), lost=lost)
+
+
+def _note_apart(
+    group: Group, units: Sequence[Slot], trace: Trace, first: int, *, lost: bool
+) -> None:
+    next_part = 0
+    for index, (message, unit) in enumerate(zip(group.messages, units, strict=True), group.start):
+        number = first + (unit.message or 0)
+        start = Slot(message=number, part=None if unit.part is None else next_part)
+        if unit.part is not None:
+            next_part = unit.part + 1
+        if message.role is _ASSISTANT and trace.turn_starts is not None:
+            trace.turn_starts.append(start)
+        if message.metadata.get(CACHE_DYNAMIC) is True:
+            trace.dynamic.append(start)
+        if not lost:
+            trace.wishes += _wishes(message, index, Slot(message=number, part=unit.part))
+
+
+def _closing(first: int, made: Sequence[dict[str, Any]]) -> Slot:
+    """Return where the closing tag stands: it moves when the run grows."""
+    if len(made) > 1:
+        return Slot(message=first + len(made) - 1)
+    return Slot(message=first, part=len(made[0]["content"]) - 1)
+
+
+def _note_merged(group: Group, trace: Trace, end: Slot, *, lost: bool) -> None:
+    """Give the run's one boundary to the last directive among its messages."""
+    wish: Wish | None = None
+    assistant = dynamic = False
+    for index, message in enumerate(group.messages, group.start):
+        assistant = assistant or message.role is _ASSISTANT
+        if message.metadata or message.has_wishes:
+            dynamic = dynamic or message.metadata.get(CACHE_DYNAMIC) is True
+            for wish in _wishes(message, index, end):  # noqa: B007 the last one is wanted
+                pass
+    if wish is not None and not lost:
+        trace.wishes.append(wish)
     if dynamic:
         trace.dynamic.append(end)
     if assistant and trace.turn_starts is not None:

@@ -22,16 +22,21 @@ __all__ = ["Media", "arguments_text", "derived_call_id", "extract_text", "result
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a formatter may do with media: the caller's policy, and which of Java's ways it keeps."""
+    """What a formatter may do with media: the caller's policy, and Java's ways that it keeps."""
 
     policy: MediaPolicy | None
     quirks: Quirks
+    own_arguments: bool
+    """Whether argument texts follow Java's order or numbers, and are therefore not those stored."""
+
+    @classmethod
+    def of(cls, policy: MediaPolicy | None, quirks: Quirks) -> Media:
+        """Return the value for a policy and quirks."""
+        return cls(policy, quirks, quirks.hash_map_order or quirks.java_numbers)
 
 
 def arguments_text(block: ToolUseBlock, quirks: Quirks) -> str:
-    """Return the argument text of a tool call: its raw text if that holds an object, else its input."""
-    if not (quirks.hash_map_order or quirks.java_numbers):
-        return block.arguments
+    """Return a call's argument text: its raw text if that holds an object, else its input."""
     if block.content and jsontext.starts_with_object(block.content):
         return block.content
     given = hash_map_sorted(block.input) if quirks.hash_map_order else block.input
@@ -71,10 +76,10 @@ def extract_text(message: Msg, trace: Trace, *, null_hints: bool) -> str:
     return "\n".join(pieces)
 
 
-def result_text(block: ToolResultBlock, media: Media, trace: Trace, where: str) -> str:
+def result_text(block: ToolResultBlock, media: Media, trace: Trace, number: int) -> str:
     """Return a tool result as text: each text, a sentence for each medium, a list if several.
 
-    Media given as base64 go to a file under the policy's directory.
+    Media given as base64 go to a file under the policy's directory. `number`: the block's place.
     """
     output = block.output
     if len(output) == 1:
@@ -83,8 +88,9 @@ def result_text(block: ToolResultBlock, media: Media, trace: Trace, where: str) 
             return only.text
     items = [
         text
-        for number, item in enumerate(output)
-        if (text := _item_text(item, media, trace, f"{where}.output[{number}]")) is not None
+        for inner, item in enumerate(output)
+        if (text := _item_text(item, media, trace, f"content[{number}].output[{inner}]"))
+        is not None
     ]
     if len(items) < 2:
         return items[0] if items else ""

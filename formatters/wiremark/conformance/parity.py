@@ -91,12 +91,14 @@ class Report:
 
     def __str__(self) -> str:
         ran = self.cases - self.not_run
-        changed = ran - self.default_equal
+        by_quirk = ran - self.default_equal - len(self.unattributed)
         lines = [
             f"cases {self.cases}, of formatters or methods not built yet {self.not_run}, run {ran}",
             f"Quirks.JAVA: equal {self.equal}, unequal {len(self.unequal)}",
-            f"default: equal {self.default_equal}, equal by quirk {changed - len(self.unattributed)}"
-            f" ({self.several} by more than one), unequal {len(self.unattributed)}",
+            (
+                f"default: equal {self.default_equal}, equal by quirk {by_quirk}, "
+                f"of these {self.several} by several, unequal {len(self.unattributed)}"
+            ),
             *(f"  {name}: {count}" for name, count in self.by_quirk.most_common()),
         ]
         return "\n".join(lines)
@@ -116,7 +118,7 @@ def runs(case: Case) -> bool:
 
 
 def run_case(case: Case, quirks: Quirks, assets: Path) -> Outcome:
-    """Return what wiremark makes of a case; placeholders stand where a run differs from the next."""
+    """Return what wiremark makes of a case; placeholders stand where runs differ."""
     with tempfile.TemporaryDirectory() as results:
         stage = "read_messages"
         try:
@@ -244,7 +246,7 @@ _CLASSES: Final = {
 }
 
 
-def _roundtrip(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> str:
+def _roundtrip(case: Case, messages: list[Msg], quirks: Quirks, _results: Path) -> str:
     dumped = dump_messages(messages, quirks=quirks)
     for message, source in zip(dumped, case["messages"], strict=True):
         if message["usage"] is not None:

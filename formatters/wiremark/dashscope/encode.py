@@ -6,7 +6,7 @@ is never sent: the API does not take it as input.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..base.text import Media, arguments_text, result_text
 from ..base.trace import Trace
@@ -16,7 +16,8 @@ from .media import media_part
 
 __all__ = ["encode_message", "encode_multimodal", "encode_results", "tool_calls"]
 
-ROLES = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system", Role.TOOL: "tool"}
+_ASSISTANT: Final = Role.ASSISTANT
+_TOOL: Final = Role.TOOL
 
 
 def encode_message(message: Msg, media: Media, trace: Trace) -> list[dict[str, Any]]:
@@ -28,10 +29,12 @@ def encode_message(message: Msg, media: Media, trace: Trace) -> list[dict[str, A
         if only.type == "text":
             if trace.wants_ends:
                 trace.block_end(0, offset=len(only.text))
-            return [{"role": ROLES[role], "content": only.text}]
+            return [{"role": role.wire, "content": only.text}]
+        if only.type == "tool_result" and role is _TOOL:
+            return [_tool_text(only, 0, 0, media, trace)]
     if message.has_media:
         return encode_multimodal(message, media, trace)
-    if role is Role.TOOL:
+    if role is _TOOL:
         made = encode_results(message, media, trace)
         if made:
             return made
@@ -39,7 +42,7 @@ def encode_message(message: Msg, media: Media, trace: Trace) -> list[dict[str, A
     text_or_none, calls = _fold(message, media, trace)
     if text_or_none is not None:
         out["content"] = text_or_none
-    if calls and role is Role.ASSISTANT:
+    if calls and role is _ASSISTANT:
         out["tool_calls"] = calls
     return [out]
 
@@ -55,32 +58,22 @@ def encode_results(message: Msg, media: Media, trace: Trace) -> list[dict[str, A
 def encode_multimodal(message: Msg, media: Media, trace: Trace) -> list[dict[str, Any]]:
     """Return the wire messages of one message with a list of parts as content."""
     role = message.role
-    if role is Role.TOOL:
-        results = _results(message, media, trace)
-        if results:
-            return [
-                _tool_parts(block, number, order, media, trace)
-                for order, (number, block) in enumerate(results)
-            ]
-        text, _ = _fold(message, media, trace)
-        return [{"role": "tool", "content": [{} if text is None else {"text": text}]}]
+    if role is _TOOL:
+        return _multimodal_tool(message, media, trace)
     parts: list[dict[str, Any]] = []
     calls = []
     for number, block in enumerate(message.content):
         if block.type == "text":
             parts.append({"text": block.text})
         elif block.type == "hint":
-            if block.hint is not None:
-                parts.append({"text": block.hint})
-            elif media.quirks.null_hints:
-                parts.append({})
+            parts += _hint_parts(block.hint, media)
         elif is_media(block):
             parts.append(media_part(block, media, trace, f"content[{number}]")[0])
         elif block.type == "tool_use":
-            if role is Role.ASSISTANT:
+            if role is _ASSISTANT:
                 calls.append(_call(block, media))
         elif block.type == "tool_result":
-            said = result_text(block, media, trace, f"content[{number}]")
+            said = result_text(block, media, trace, number)
             if said:
                 parts.append({"text": said})
         trace.block_end(number, part=len(parts) - 1)
@@ -90,11 +83,29 @@ def encode_multimodal(message: Msg, media: Media, trace: Trace) -> list[dict[str
     return [out]
 
 
+def _hint_parts(hint: str | None, media: Media) -> list[dict[str, Any]]:
+    if hint is not None:
+        return [{"text": hint}]
+    return [{}] if media.quirks.null_hints else []
+
+
+def _multimodal_tool(message: Msg, media: Media, trace: Trace) -> list[dict[str, Any]]:
+    results = _results(message, media, trace)
+    if results:
+        return [
+            _tool_parts(block, number, order, media, trace)
+            for order, (number, block) in enumerate(results)
+        ]
+    text, _ = _fold(message, media, trace)
+    trace.forget_ends()
+    return [{"role": "tool", "content": [{} if text is None else {"text": text}]}]
+
+
 def role_name(message: Msg) -> str:
     """Return the wire name of the role; a null role is a `FormatError`."""
     if message.role is None:
         raise FormatError("a message without a role cannot be sent", advice="set its role")
-    return ROLES[message.role]
+    return message.role.wire
 
 
 def tool_calls(message: Msg, media: Media) -> list[dict[str, Any]]:
@@ -138,7 +149,7 @@ def _results(message: Msg, media: Media, trace: Trace) -> list[tuple[int, ToolRe
 def _tool_text(
     block: ToolResultBlock, number: int, order: int, media: Media, trace: Trace
 ) -> dict[str, Any]:
-    text = result_text(block, media, trace, f"content[{number}]")
+    text = result_text(block, media, trace, number)
     if trace.wants_ends:
         trace.block_end(number, message=order, offset=len(text))
     return _tool_message(text, block)
@@ -156,27 +167,18 @@ def _tool_parts(
                 where = f"content[{number}].output[{inner}]"
                 parts.append(media_part(item, media, trace, where)[0])
     else:
-        parts.append({"text": result_text(block, media, trace, f"content[{number}]")})
+        parts.append({"text": result_text(block, media, trace, number)})
     trace.block_end(number, message=order, part=len(parts) - 1)
     return _tool_message(parts, block)
 
 
 def _call(block: ToolUseBlock, media: Media) -> dict[str, Any]:
-    call: dict[str, Any] = {}
-    if block.id is not None:
-        call["id"] = block.id
-    call["type"] = "function"
-    function: dict[str, Any] = {}
-    if block.name is not None:
-        function["name"] = block.name
-    quirks = media.quirks
-    function["arguments"] = (
-        arguments_text(block, quirks)
-        if quirks.hash_map_order or quirks.java_numbers
-        else block.arguments
-    )
-    call["function"] = function
-    return call
+    text = arguments_text(block, media.quirks) if media.own_arguments else block.arguments
+    name, call_id = block.name, block.id
+    function = {"arguments": text} if name is None else {"name": name, "arguments": text}
+    if call_id is None:
+        return {"type": "function", "function": function}
+    return {"id": call_id, "type": "function", "function": function}
 
 
 def _fold(message: Msg, media: Media, trace: Trace) -> tuple[str | None, list[dict[str, Any]]]:
@@ -186,7 +188,7 @@ def _fold(message: Msg, media: Media, trace: Trace) -> tuple[str | None, list[di
     keep_nulls = media.quirks.null_hints
     for number, block in enumerate(message.content):
         if block.type == "text":
-            text = _join(text, block.text)
+            text = _join(text, block.text) if text != "" else block.text
         elif block.type == "hint":
             if block.hint is not None or keep_nulls:
                 text = _join(text, block.hint)

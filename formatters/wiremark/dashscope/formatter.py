@@ -99,7 +99,7 @@ class DashScopeChatFormatter(BaseFormatter):
             "parameters": {"result_format": "message", "incremental_output": stream},
         }
 
-    def build_request(
+    def build_request(  # noqa: PLR0913 one call is the whole request; all but two have defaults
         self,
         model: str,
         messages: Sequence[Msg],

@@ -80,7 +80,8 @@ def _data(block: DataBlock, media: Media) -> dict[str, Any]:
         mime = hint if hint and hint.strip() else guess_mime(source.url)
         if mime is None:
             raise MediaError(
-                f"Cannot determine MIME type for URL '{source.url}'; set URLSource.mimeType explicitly"
+                f"Cannot determine MIME type for URL '{source.url}'; "
+                "set URLSource.mimeType explicitly"
             )
     for kind in ("image", "audio", "video"):
         if mime is not None and mime.startswith(f"{kind}/"):
@@ -98,11 +99,8 @@ _BUILDERS: Final[dict[str, Callable[[Any, Media], dict[str, Any]]]] = {
 
 
 def _video_part(value: str, media: Media) -> dict[str, Any]:
-    return (
-        {"videoAsString": value, "video": value}
-        if media.quirks.video_as_string
-        else {"video": value}
-    )
+    helper = {"videoAsString": value} if media.quirks.video_as_string else {}
+    return {**helper, "video": value}
 
 
 def _reference(source: Source, media: Media, check: Callable[[str], None] | None) -> str:

@@ -8,14 +8,13 @@ Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "DashScope
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..base.grouping import Group
 from ..base.history import Bit
 from ..base.text import Media, result_text
 from ..base.trace import Trace
-from ..messages import Block, Msg, is_media
+from ..messages import Block, is_media
 from .media import media_part
 
 __all__ = [
@@ -32,12 +31,9 @@ OPEN: Final = "<history>\n"
 CLOSE: Final = "</history>"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What one source message adds to a history: text, or parts in order, and media behind it."""
 
-    index: int
-    message: Msg
     text: str
     parts: tuple[dict[str, Any], ...]
 
@@ -46,13 +42,18 @@ def history_pieces(group: Group, media: Media, trace: Trace) -> list[Piece]:
     """Return the lines of a conversation run for the text layout, media collected behind them."""
     pieces = []
     for index, message in enumerate(group.messages, group.start):
-        trace.begin(index, message)
+        trace.index = index
         name = "Unknown" if message.name is None else message.name
+        if len(message.content) == 1:
+            only = message.content[0]
+            if only.type == "text":
+                pieces.append(Piece(f"{name}: {only.text}\n", ()))
+                continue
         lines: list[str] = []
         parts: list[dict[str, Any]] = []
         for number, block in enumerate(message.content):
             _add_lines(block, name, lines, parts, media, trace, f"content[{number}]")
-        pieces.append(Piece(index, message, "".join(lines), tuple(parts)))
+        pieces.append(Piece("".join(lines), tuple(parts)))
     return pieces
 
 
@@ -95,10 +96,10 @@ def join_text(pieces: list[Piece], head: str) -> str | list[dict[str, Any]]:
 
 
 def history_parts(group: Group, media: Media, trace: Trace) -> list[list[Any]]:
-    """Return per source message its lines (strings) and media (parts), for the multimodal layout."""
+    """Return lines (strings) and media (parts) of each message, for the multimodal layout."""
     found: list[list[Any]] = []
     for index, message in enumerate(group.messages, group.start):
-        trace.begin(index, message)
+        trace.index = index
         name = "Unknown" if message.name is None else message.name
         items: list[Any] = []
         for number, block in enumerate(message.content):
@@ -111,7 +112,7 @@ def history_parts(group: Group, media: Media, trace: Trace) -> list[list[Any]]:
             elif is_media(block):
                 items.append(media_part(block, media, trace, where)[0])
             elif block.type == "tool_result":
-                items.append(f"{name}: {result_text(block, media, trace, where)}")
+                items.append(f"{name}: {result_text(block, media, trace, number)}")
         found.append(items)
     return found
 
@@ -119,18 +120,17 @@ def history_parts(group: Group, media: Media, trace: Trace) -> list[list[Any]]:
 def cut_parts(items: list[list[Any]], head: str) -> list[list[Bit]]:
     """Return the bits each source message adds, the opening before the first, the closing last."""
     units: list[list[Bit]] = []
-    opening = [Bit(f"{head}{OPEN[:-1]}", glued=False)]
+    bits: list[Bit] = [f"{head}{OPEN[:-1]}"]
     in_text = True
     for message in items:
-        unit = opening
-        opening = []
         for item in message:
             if isinstance(item, str):
-                unit.append(Bit(f"\n{item}" if in_text else item, glued=in_text))
+                bits.append(f"\n{item}" if in_text else item)
                 in_text = True
             else:
-                unit.append(Bit("", glued=False, part=item))
+                bits.append(item)
                 in_text = False
-        units.append(unit)
-    units.append([*opening, Bit(f"\n{CLOSE}" if in_text else CLOSE, glued=in_text)])
+        units.append(bits)
+        bits = []
+    units.append([f"\n{CLOSE}" if in_text else CLOSE])
     return units

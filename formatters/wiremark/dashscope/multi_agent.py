@@ -6,10 +6,11 @@ Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "DashScope
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from ..base import FormatterSettings, Group, Trace
 from ..base.formatter import require_messages
+from ..base.grouping import GroupKind
 from ..base.history import (
     HISTORY_PROMPT,
     HistoryLayout,
@@ -26,6 +27,10 @@ from .formatter import DashScopeChatFormatter
 from .merge import CLOSE, OPEN, cut_parts, history_parts, history_pieces, join_text
 
 __all__ = ["DashScopeMultiAgentFormatter"]
+
+_SYSTEM: Final = Role.SYSTEM
+_TOOL: Final = Role.TOOL
+_TOOL_TYPES: Final = frozenset({"tool_use", "tool_result"})
 
 
 class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
@@ -49,29 +54,17 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
 
     def group_messages(self, messages: Sequence[Msg]) -> list[Group]:
         """Cut the conversation into runs: a first system message, tools, conversation (hook)."""
-        return group_runs(
-            (
-                "system"
-                if index == 0 and message.role is Role.SYSTEM
-                else "bypass"
-                if self._bypasses(message)
-                else "tools"
-                if _is_tool_turn(message)
-                else "conversation"
-                for index, message in enumerate(messages)
-            ),
-            messages,
-            alone=("system", "bypass"),
-        )
+        kinds = [self._kind(index, message) for index, message in enumerate(messages)]
+        return group_runs(kinds, messages, alone=("system", "bypass"))
 
     def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         """Return the wire messages of one message that stays outside the history (hook)."""
-        if message.role is Role.SYSTEM:
+        if message.role is _SYSTEM:
             text = extract_text(message, trace, null_hints=self.quirks.null_hints)
             return [{"role": "system", "content": text}]
         if not _is_tool_turn(message):
             return super().convert_message(message, trace)
-        if message.role is Role.TOOL:
+        if message.role is _TOOL:
             made = encode_results(message, self._media, trace)
             if made:
                 return made
@@ -87,7 +80,7 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
 
     def convert_multimodal(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         """Do as `convert_message`, contents as lists of parts (hook)."""
-        if message.role is Role.SYSTEM:
+        if message.role is _SYSTEM:
             text = extract_text(message, trace, null_hints=self.quirks.null_hints)
             trace.forget_ends()
             return [{"role": "system", "content": [{"text": text}]}]
@@ -156,12 +149,18 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
             out += made
         return out
 
-    def _bypasses(self, message: Msg) -> bool:
-        asked = message.metadata.get(BYPASS_HISTORY_MERGE) is True
-        return asked and not self.quirks.bypass_ignored
+    def _kind(self, index: int, message: Msg) -> GroupKind:
+        if index == 0 and message.role is _SYSTEM:
+            return "system"
+        metadata = message.metadata
+        if (
+            metadata
+            and metadata.get(BYPASS_HISTORY_MERGE) is True
+            and not self.quirks.bypass_ignored
+        ):
+            return "bypass"
+        return "tools" if _is_tool_turn(message) else "conversation"
 
 
 def _is_tool_turn(message: Msg) -> bool:
-    return message.role is Role.TOOL or any(
-        block.type in ("tool_use", "tool_result") for block in message.content
-    )
+    return message.role is _TOOL or not _TOOL_TYPES.isdisjoint(message.block_types)

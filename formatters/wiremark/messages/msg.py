@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -31,8 +31,20 @@ Content: TypeAlias = "str | Model | Iterable[str | Model]"
 """What the short constructors take: text, a block, or several of both."""
 
 
-class Role(str, Enum):
-    """Who speaks; written in upper case, as agentscope-java does."""
+class Role(StrEnum):
+    """Who speaks; written in upper case, as agentscope-java does.
+
+    `wire` is the name that providers use.
+    """
+
+    wire: str
+
+    def __new__(cls, value: str) -> Self:
+        """Make a member with its provider name beside it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.wire = value.lower()
+        return member
 
     USER = "USER"
     ASSISTANT = "ASSISTANT"
@@ -166,6 +178,11 @@ class Msg(Model):
     def text(self) -> str:
         """Return the text blocks joined by newlines."""
         return "\n".join(block.text for block in self.content if block.type == "text")
+
+    @cached_property
+    def block_types(self) -> frozenset[str]:
+        """Return the types of the blocks at top level."""
+        return frozenset(block.type for block in self.content)
 
     @cached_property
     def has_media(self) -> bool:

@@ -29,6 +29,10 @@ __all__ = ["CallId", "encode_message", "safe_name"]
 CallId = Callable[[Msg, int, int], str]
 """Makes the id of a tool result without one from message, position and number."""
 
+_USER: Final = Role.USER
+_ASSISTANT: Final = Role.ASSISTANT
+_TOOL: Final = Role.TOOL
+_PLAIN: Final = frozenset({"text", "thinking", "tool_use"})
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -43,11 +47,11 @@ def encode_message(
 ) -> list[dict[str, Any]]:
     """Return the wire messages of one message; `assistant_media` sends media of assistants."""
     role = message.role
-    if role is Role.USER:
+    if role is _USER:
         return [_user(message, media, trace)]
-    if role is Role.ASSISTANT:
+    if role is _ASSISTANT:
         return [_assistant(message, media, trace, assistant_media=assistant_media)]
-    if role is Role.TOOL:
+    if role is _TOOL:
         return _tool(message, media, trace, call_id)
     if role is None:
         raise FormatError("a message without a role cannot be sent", advice="set its role")
@@ -95,49 +99,66 @@ def _parts(
 def _assistant(
     message: Msg, media: Media, trace: Trace, *, assistant_media: bool
 ) -> dict[str, Any]:
-    text: Any = None
+    blocks = message.content
+    only = blocks[0] if len(blocks) == 1 else None
+    if only is not None and only.type == "text" and not trace.wants_ends:
+        out: dict[str, Any] = {"role": "assistant", "content": only.text}
+        if message.name is not None:
+            out["name"] = safe_name(message.name)
+        return out
+    plain = message.block_types <= _PLAIN and not trace.wants_ends
+    texts: list[str] = []
     calls: list[ToolUseBlock] = []
     thought: ThinkingBlock | None = None
-    blocks = message.content
-    plain = True
-    for number, block in enumerate(blocks):
-        if block.type == "text" and text is None:
-            text = block.text
+    for block in blocks:
+        if block.type == "text":
+            texts.append(block.text)
         elif block.type == "tool_use":
             calls.append(block)
-        elif block.type == "thinking":
-            if thought is None:
-                thought = block
-        else:
-            plain = False
-            if is_media(block) and not (assistant_media or media.quirks.assistant_media_lost):
+        elif block.type == "thinking" and thought is None:
+            thought = block
+    content: Any = "\n".join(texts)
+    if not plain:
+        content = _rich_content(message, media, trace, assistant_media=assistant_media)
+    out = {"role": "assistant", "content": content}
+    if message.name is not None:
+        out["name"] = safe_name(message.name)
+    if calls:
+        out["tool_calls"] = _calls(calls, media, trace)
+    if thought is not None and thought.thinking:
+        out["reasoning_content"] = thought.thinking
+    details = _reasoning(calls, thought, media)
+    if details:
+        out["reasoning_details"] = details
+    return out
+
+
+def _rich_content(message: Msg, media: Media, trace: Trace, *, assistant_media: bool) -> Any:
+    """Return the content of an assistant message that holds hints, results or media."""
+    if assistant_media and message.has_media:
+        return _parts(message.content, media, trace, "content")
+    if message.has_media and not media.quirks.assistant_media_lost:
+        for number, block in enumerate(message.content):
+            if is_media(block):
                 trace.not_sent(
                     f"content[{number}]",
                     f"{block.type} in an assistant message",
                     "the API takes text there; put it into a user message",
                 )
-    if not plain or trace.wants_ends:
-        text = extract_text(message, trace, null_hints=media.quirks.null_hints)
-        if assistant_media and message.has_media:
-            text = _parts(blocks, media, trace, "content")
-    out: dict[str, Any] = {"role": "assistant", "content": "" if text is None else text}
-    if message.name is not None:
-        out["name"] = safe_name(message.name)
-    details: list[dict[str, Any]] | None = None
-    if calls:
-        out["tool_calls"] = _calls(calls, media, trace)
-        details = _details(
-            [call.metadata.get("reasoningDetail") for call in calls if call.metadata], media
-        )
-    if thought is not None:
-        if thought.thinking:
-            out["reasoning_content"] = thought.thinking
-        if not details and thought.metadata:
-            found = thought.metadata.get("reasoningDetails")
-            details = _details(found if isinstance(found, list | tuple) else [], media)
-    if details:
-        out["reasoning_details"] = details
-    return out
+    return extract_text(message, trace, null_hints=media.quirks.null_hints)
+
+
+def _reasoning(
+    calls: Sequence[ToolUseBlock], thought: ThinkingBlock | None, media: Media
+) -> list[dict[str, Any]]:
+    """Return the reasoning details of the calls, else those of the thought."""
+    details = _details(
+        [call.metadata.get("reasoningDetail") for call in calls if call.metadata], media
+    )
+    if details or thought is None or not thought.metadata:
+        return details
+    found = thought.metadata.get("reasoningDetails")
+    return _details(found if isinstance(found, list | tuple) else (), media)
 
 
 def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
@@ -155,8 +176,6 @@ def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
 
 
 def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[str, Any]]:
-    quirks = media.quirks
-    own = quirks.hash_map_order or quirks.java_numbers
     signature = _shared_signature(blocks)
     out = []
     for block in blocks:
@@ -165,7 +184,9 @@ def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[
             continue
         function = {
             "name": block.name,
-            "arguments": arguments_text(block, quirks) if own else block.arguments,
+            "arguments": arguments_text(block, media.quirks)
+            if media.own_arguments
+            else block.arguments,
         }
         if signature is not None:
             mine = block.metadata.get("thoughtSignature")
@@ -189,6 +210,13 @@ def _shared_signature(blocks: list[ToolUseBlock]) -> str | None:
 
 def _tool(message: Msg, media: Media, trace: Trace, call_id: CallId) -> list[dict[str, Any]]:
     blocks = message.content
+    only = blocks[0] if len(blocks) == 1 else None
+    if only is not None and only.type == "tool_result" and not only.has_media:
+        text = result_text(only, media, trace, 0)
+        if trace.wants_ends:
+            trace.block_end(0, offset=len(text))
+        answered = call_id(message, trace.index, 0) if only.id is None else only.id
+        return [{"role": "tool", "content": text, "tool_call_id": answered}]
     results = [
         (number, block) for number, block in enumerate(blocks) if block.type == "tool_result"
     ]
@@ -206,7 +234,7 @@ def _tool(message: Msg, media: Media, trace: Trace, call_id: CallId) -> list[dic
             made = _parts(block.output, media, trace, f"content[{number}].output", ends=False)
             trace.block_end(number, message=order, part=len(made) - 1)
         else:
-            made = result_text(block, media, trace, f"content[{number}]")
+            made = result_text(block, media, trace, number)
             trace.block_end(number, message=order, offset=len(made))
         answered = block.id if block.id is not None else call_id(message, trace.index, order)
         out.append({"role": "tool", "content": made, "tool_call_id": answered})

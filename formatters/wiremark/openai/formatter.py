@@ -53,7 +53,7 @@ class OpenAIBaseFormatter(BaseFormatter):
             message, self._media, trace, self._call_id, assistant_media=self.assistant_media
         )
 
-    def supports_strict(self, model: str | None) -> bool:
+    def supports_strict(self, model: str | None) -> bool:  # noqa: ARG002 for subclasses
         """Say whether tools may carry `strict` (hook)."""
         return True
 

@@ -7,7 +7,7 @@ message to two is therefore new text at its start, in both layouts.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from ..base.grouping import Group
 from ..base.history import Bit
@@ -24,75 +24,53 @@ _CLOSE: Final = "</history>\n"
 
 def cut_history(group: Group, prompt: str, media: Media, trace: Trace) -> list[list[Bit]]:
     """Return the bits each source message adds, the opening before the first, the closing last."""
-    writer = _Writer()
-    writer.write(prompt + _OPEN)
+    bits: list[Bit] = [prompt + _OPEN]
     units = []
+    named = len(group.messages) > 1
     for index, message in enumerate(group.messages, group.start):
-        trace.begin(index, message)
-        prefix = f"{message.name}: " if len(group.messages) > 1 and message.name else ""
+        trace.index = index
+        prefix = f"{message.name}: " if named and message.name else ""
         for number, block in enumerate(message.content):
-            _add(block, message, prefix, writer, media, trace, f"content[{number}]")
-        units.append(writer.take())
-    writer.write(_CLOSE)
-    units.append(writer.take())
+            if block.type == "text":
+                bits.append(f"{prefix}{block.text}\n")
+            else:
+                _add(block, message, prefix, bits, media, trace, number)
+        units.append(bits)
+        bits = []
+    units.append([_CLOSE])
     return units
-
-
-class _Writer:
-    """Collects bits; text goes on with the text before it until a medium comes between."""
-
-    def __init__(self) -> None:
-        self._bits: list[Bit] = []
-        self._open = False
-
-    def write(self, text: str) -> None:
-        self._bits.append(Bit(text, glued=self._open))
-        self._open = self._open or bool(text)
-
-    def flush(self) -> None:
-        self._open = False
-
-    def part(self, part: dict[str, Any]) -> None:
-        self._bits.append(Bit("", glued=False, part=part))
-        self._open = False
-
-    def take(self) -> list[Bit]:
-        bits, self._bits = self._bits, []
-        return bits
 
 
 def _add(
     block: Block,
     message: Msg,
     prefix: str,
-    writer: _Writer,
+    bits: list[Bit],
     media: Media,
     trace: Trace,
-    where: str,
+    number: int,
 ) -> None:
     quirks = media.quirks
-    if block.type == "text":
-        writer.write(f"{prefix}{block.text}\n")
-    elif block.type == "hint":
+    if block.type == "hint":
         if block.hint is not None or quirks.null_hints:
-            writer.write(f"{prefix}{'null' if block.hint is None else block.hint}\n")
+            bits.append(f"{prefix}{'null' if block.hint is None else block.hint}\n")
     elif block.type == "thinking":
         if block.thinking:
-            writer.write(f"{prefix}[Thinking]: {block.thinking}\n")
+            bits.append(f"{prefix}[Thinking]: {block.thinking}\n")
         elif prefix and quirks.dangling_thought_prefix:
-            writer.write(prefix)
+            bits.append(prefix)
     elif block.type == "tool_result":
-        said = result_text(block, media, trace, where) or "[Empty tool result]"
+        said = result_text(block, media, trace, number) or "[Empty tool result]"
         speaker = "null" if message.name is None else message.name
         tool = "null" if block.name is None else block.name
-        writer.write(f"{speaker} ({tool}): {said}\n")
+        bits.append(f"{speaker} ({tool}): {said}\n")
     elif is_media(block):
-        writer.flush()
-        part, text = media_part(block, media, trace, where)
+        bits.append(None)
+        part, text = media_part(block, media, trace, f"content[{number}]")
         if part is not None:
-            writer.part(part)
+            bits.append(part)
         else:
-            writer.write(f"{prefix}{_replacement(block, text)}\n")
+            bits.append(f"{prefix}{_replacement(block, text)}\n")
 
 
 def _replacement(block: MediaBlock, text: str) -> str:

@@ -6,7 +6,7 @@ Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "OpenAI mu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from ..base import FormatterSettings, Group, Trace
 from ..base.formatter import require_messages
@@ -25,6 +25,9 @@ from .formatter import OpenAIBaseFormatter
 from .merge import cut_history
 
 __all__ = ["OpenAIMultiAgentFormatter"]
+
+_SYSTEM: Final = Role.SYSTEM
+_TOOL: Final = Role.TOOL
 
 
 class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
@@ -52,7 +55,7 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
         kinds = (_kind(message) for message in messages)
         return group_runs(kinds, messages, alone=("system", "bypass"))
 
-    def convert_history(self, group: Group, trace: Trace, *, first: bool) -> list[dict[str, Any]]:
+    def convert_history(self, group: Group, trace: Trace) -> list[dict[str, Any]]:
         """Return the user messages of a conversation run; each bears the history prompt (hook)."""
         units = cut_history(group, self.history_prompt, self._media, trace)
         wrap = self.shape.wrap
@@ -78,13 +81,11 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
         lost = self.quirks.merged_marks_lost
         groups = self.group_messages(require_messages(messages))
         trace.turn_starts = []
-        first = True
         for group in groups:
             if group.kind == "conversation":
-                made = self.convert_history(group, trace, first=first)
+                made = self.convert_history(group, trace)
                 last_run = group is groups[-1]
                 note_history(group, trace, len(out), made, last_run=last_run, lost=lost)
-                first = False
             else:
                 made = convert_run(self.convert_message, group, trace, len(out), lost=False)
             out += made
@@ -92,10 +93,11 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
 
 
 def _kind(message: Msg) -> GroupKind:
-    if message.metadata.get(BYPASS_HISTORY_MERGE) is True:
+    role = message.role
+    if message.metadata and message.metadata.get(BYPASS_HISTORY_MERGE) is True:
         return "bypass"
-    if message.role is Role.SYSTEM:
+    if role is _SYSTEM:
         return "system"
-    if message.role is Role.TOOL or any(block.type == "tool_use" for block in message.content):
+    if role is _TOOL or "tool_use" in message.block_types:
         return "tools"
     return "conversation"
