@@ -302,10 +302,16 @@ def _mark_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def require_messages(messages: Sequence[Msg]) -> Sequence[Msg]:
-    """Return messages if all are `Msg`; else raise `MessageError` with the path."""
+    """Return messages if all are `Msg` with a role; else raise an error with the path."""
     for index, message in enumerate(messages):
         if not isinstance(message, Msg):
             raise _not_a_message(message, index)
+        if message.role is None:
+            raise FormatError(
+                "a message without a role cannot be sent",
+                path=f"messages[{index}]",
+                advice="set its role",
+            )
     return messages
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 from .. import jsontext
 from ..findings import Finding
@@ -13,6 +14,8 @@ from ..marks import Plan
 from ..quirks import Quirks
 
 __all__ = ["Request"]
+
+_VERSION: Final = re.compile(r"/v\d+$")
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,15 @@ class Request:
         return found
 
     def url(self, base: str) -> str:
-        """Return the full URL behind `base`, query included."""
+        """Return the full URL behind `base`, query included.
+
+        A version that ends the path of `base`, such as `/v1`, is not repeated.
+        """
+        path = self.path
+        if _VERSION.search(urlsplit(base).path):
+            path = path.removeprefix("/v1")
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return f"{base}{self.path}{query}"
+        return f"{base}{path}{query}"
 
     def to_json(self) -> str:
         """Return the body as compact JSON text; the same request gives the same bytes."""
