@@ -626,6 +626,7 @@ REACHED: dict[str, tuple[list[dict[str, Any]], tuple[Wish, ...], dict[str, Any]]
     "budget": (many(2), (ask(True, 0), ask(True, 1)), {"rules": ONE}),
     "no-markers": (HI, (ask(True, 0),), {"rules": OPENAI_IMPLICIT}),
     "unused-behind-dynamic": (many(2), (), {"dynamic": [Slot(0)]}),
+    "growing-history": (many(2), (ask(True, 1),), {"growing": [1]}),
 }
 
 

@@ -231,6 +231,7 @@ class BaseFormatter:
             tools_path=paths[1],
             dynamic=trace.dynamic,
             turn_starts=trace.turn_starts,
+            growing=trace.growing,
             tools=tools,
             model=model,
             strict=self.strict,

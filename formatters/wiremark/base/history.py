@@ -6,6 +6,7 @@ What the text of a run looks like is each protocol's own affair.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import OptionError
@@ -127,7 +128,10 @@ def note_history(
         if last_run:
             trace.dynamic.append(_closing(first, made))
     else:
-        _note_merged(group, trace, Slot(message=first + len(made) - 1), lost=lost)
+        end = Slot(message=first + len(made) - 1)
+        _note_merged(group, trace, end, lost=lost)
+        if last_run:
+            trace.growing.append(first + len(made) - 1)
 
 
 def _note_apart(
@@ -155,17 +159,16 @@ def _closing(first: int, made: Sequence[dict[str, Any]]) -> Slot:
 
 
 def _note_merged(group: Group, trace: Trace, end: Slot, *, lost: bool) -> None:
-    """Give the run's one boundary to the last directive among its messages."""
-    wish: Wish | None = None
+    """Give all wishes of a run to its one boundary: the last directive among them decides."""
     assistant = dynamic = False
     for index, message in enumerate(group.messages, group.start):
         assistant = assistant or message.role is _ASSISTANT
         if message.metadata or message.has_wishes:
             dynamic = dynamic or message.metadata.get(CACHE_DYNAMIC) is True
-            for wish in _wishes(message, index, end):  # noqa: B007 the last one is wanted
-                pass
-    if wish is not None and not lost:
-        trace.wishes.append(wish)
+            if not lost:
+                trace.wishes += (
+                    replace(wish, origin="message") for wish in _wishes(message, index, end)
+                )
     if dynamic:
         trace.dynamic.append(end)
     if assistant and trace.turn_starts is not None:

@@ -28,6 +28,7 @@ class Trace:
         "_ends",
         "dynamic",
         "findings",
+        "growing",
         "index",
         "model",
         "strict",
@@ -42,6 +43,7 @@ class Trace:
         self.model = model
         self.wishes: list[Wish] = []
         self.dynamic: list[Slot] = []
+        self.growing: list[int] = []
         self.turn_starts: list[Slot] | None = None
         self.findings: list[Finding] = []
         self.units: list[Slot] = []

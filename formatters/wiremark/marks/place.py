@@ -46,6 +46,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     policy_name: str | None = None,
     dynamic: Sequence[Slot] = (),
     turn_starts: Sequence[Slot] | None = None,
+    growing: Sequence[int] = (),
     tools: Sequence[Mapping[str, Any]] = (),
     model: str | None = None,
     strict: bool = False,
@@ -59,7 +60,8 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
 
     `wishes` come in the order of the messages. `dynamic` are slots whose text changes from request
     to request, `turn_starts` slots where assistant output begins (by default the messages with
-    role assistant). Markers that stand in the input are read as wishes and taken out first.
+    role assistant), `growing` messages whose text grows before its end. Markers that stand in the
+    input are read as wishes and taken out first.
     `owned`: the list of messages is the caller's to give away: it is changed in place and returned,
     and what is not marked is not copied.
     `messages_path` and `tools_path` say where both stand in the request.
@@ -80,7 +82,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     if not asked and not dynamic and chosen.select is manual.select:
         return Marked(out, tools_out, Plan((), early, rules.name, chosen.name, note))
     slots = SlotMap(out, tools_out, rules, shape)
-    reporter = Reporter(slots, paths.message, tools_path, dynamic)
+    reporter = Reporter(slots, paths.message, tools_path, dynamic, growing)
     if rules.marker == "none":
         decisions, found = reporter.without_markers(asked, chosen.name)
         plan = Plan(decisions, early + found, rules.name, chosen.name, note)

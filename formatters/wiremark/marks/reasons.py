@@ -35,6 +35,12 @@ REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
             "waste",
             "move the dynamic message to the end of the request, or take the mark away",
         ),
+        "growing-history": Reason(
+            "stands in a message whose text grows with each turn before its end, so each request"
+            " writes it and none reads it",
+            "waste",
+            "use an append-only history layout",
+        ),
         "mid-message": Reason(
             "stands in the middle of a message; {rules} reuses a prefix at message ends only",
             "waste",

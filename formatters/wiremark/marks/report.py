@@ -18,13 +18,15 @@ __all__ = ["Reporter"]
 _WORDS = 32
 _NOTE_ORDER = (
     "behind-dynamic",
+    "growing-history",
     "mid-message",
     "ttl-order",
     "ttl-clamped",
     "message-level",
     "keys-lost",
 )
-_AUTO_FINDINGS = frozenset({"budget", "ttl-clamped", "ttl-order"})
+_OF_PLACED = frozenset({"behind-dynamic", "growing-history", "mid-message"})
+_AUTO_FINDINGS = frozenset({"budget", "growing-history", "ttl-clamped", "ttl-order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Place:
 class Reporter:
     """Writes the plan of one request."""
 
-    __slots__ = ("_dynamic", "_message_path", "_slots", "_tools_path")
+    __slots__ = ("_dynamic", "_growing", "_message_path", "_slots", "_tools_path")
 
     def __init__(
         self,
@@ -47,11 +49,13 @@ class Reporter:
         message_path: Callable[[int], str],
         tools_path: str,
         dynamic: Sequence[Slot],
+        growing: Sequence[int] = (),
     ) -> None:
         self._slots = slots
         self._message_path = message_path
         self._tools_path = tools_path
         self._dynamic = dynamic
+        self._growing = frozenset(growing)
 
     def describe(self, decided: Decided) -> list[Place]:
         """Return the place of each ask; to be called before markers are written."""
@@ -65,6 +69,8 @@ class Reporter:
         findings: list[Finding] = []
         for ask, place in zip(decided.asks, places, strict=True):
             key = ask.key if ask.key is not None else _asked_key(ask.wish.at)
+            if ask.outcome != "dropped" and key[0] in self._growing:
+                ask.notes.append("growing-history")
             where = self._where(place.slot, parts.get(key) if ask.outcome != "dropped" else None)
             facts = self._facts(ask, decided)
             reason = ask.reason or next((n for n in _NOTE_ORDER if n in ask.notes), "as-asked")
@@ -135,7 +141,7 @@ class Reporter:
     def _findings(self, ask: Ask, where: str, facts: Mapping[str, object]) -> list[Finding]:
         codes = [] if ask.outcome == "dropped" else list(ask.notes)
         if ask.outcome == "merged":
-            codes = [code for code in codes if code not in ("behind-dynamic", "mid-message")]
+            codes = [code for code in codes if code not in _OF_PLACED]
         if ask.outcome == "dropped":
             codes = [ask.reason]
         if not ask.level:
