@@ -22,6 +22,18 @@ __all__ = ["dumpb", "dumps", "first_object", "loads", "starts_with_object"]
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
+
+def _one_encoder() -> Callable[[Any], str]:
+    """Return the standard encoder, made once: `JSONEncoder.encode` makes a C encoder a call."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter without the C module
+        return _ENCODER.encode
+    raw = make(None, _ENCODER.default, encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(raw(value, 0))
+
+
+_encode: Callable[[Any], str] = _one_encoder()
+
 # The C encoder coerces keys that are numbers, Booleans or None. What it makes of them ends like
 # this, and it is cheaper to look for that than to walk every value.
 _COERCED_KEY = re.compile(r'":(?<=(?:..[0-9]|rue|lse|ull)":)', re.DOTALL)
@@ -64,8 +76,8 @@ def dumpb(value: Any, *, java_numbers: bool = False, at: str = "") -> bytes:
 def _text(value: Any, java_numbers: bool, at: str) -> str:
     try:
         try:
-            text = _ENCODER.encode(value)
-        except (TypeError, ValueError):
+            text = _encode(value)
+        except (TypeError, ValueError, RecursionError):
             text = _Writer(at, java_numbers).text(value)
         else:
             if (java_numbers or _COERCED_KEY.search(text)) and _is_special(value, java_numbers):

@@ -8,8 +8,7 @@ readers ignore it. Which provider can carry what is decided elsewhere.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeGuard
 
 from pydantic import AliasChoices, BeforeValidator, Discriminator, Field, Tag
@@ -24,6 +23,7 @@ from .fields import (
     Text,
     fail,
 )
+from .lazy import lazy
 from .model import Model, tag_of
 from .sources import Source
 
@@ -43,6 +43,7 @@ __all__ = [
     "ToolUseBlock",
     "VideoBlock",
     "as_block",
+    "has_media",
     "is_media",
 ]
 
@@ -216,7 +217,7 @@ class ToolUseBlock(Model):
         given = {"id": id, "name": name, "input": input}
         super().__init__(**{**{k: v for k, v in given.items() if v is not None}, **data})
 
-    @cached_property
+    @lazy
     def arguments(self) -> str:
         """Return the argument text that is sent: `content` when it holds an object, else `input`.
 
@@ -286,17 +287,20 @@ class ToolResultBlock(Model):
         given = {"id": id, "name": name, "output": output}
         super().__init__(**{**{k: v for k, v in given.items() if v is not None}, **data})
 
-    @cached_property
+    @lazy
     def has_media(self) -> bool:
         """Say whether the output holds media."""
-        return any(is_media(block) for block in self.output)
+        return has_media(self.output)
 
-    @cached_property
+    @lazy
     def has_wishes(self) -> bool:
         """Say whether the result or a block in its output carries a wish for a cache mark."""
-        return self.cache_control is not None or any(
-            block.cache_control is not None for block in self.output
-        )
+        if self.cache_control is not None:
+            return True
+        for block in self.output:
+            if block.cache_control is not None:
+                return True
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block in agentscope-java's JSON form."""
@@ -319,6 +323,14 @@ _MEDIA_TYPES: Final = frozenset({"image", "audio", "video", "data"})
 def is_media(block: Any) -> TypeGuard[MediaBlock]:
     """Say whether a block is an image, audio, a video or data."""
     return block.type in _MEDIA_TYPES
+
+
+def has_media(blocks: Iterable[Any]) -> bool:
+    """Say whether one of the blocks is a medium."""
+    for block in blocks:  # noqa: SIM110 a generator costs more than the loop
+        if block.type in _MEDIA_TYPES:
+            return True
+    return False
 
 
 Block = Annotated[

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
+from .lazy import lazy
+
 __all__ = ["Model", "tag_of"]
 
 
@@ -19,7 +21,11 @@ class Model(BaseModel):
     """A frozen value that reads and writes agentscope-java's JSON."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        ignored_types=(lazy,),
     )
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -19,10 +18,11 @@ from .blocks import (
     ToolResultBlock,
     VideoBlock,
     as_block,
-    is_media,
+    has_media,
 )
 from .fields import Count, JsonObject, OptionalText, fail
 from .keys import CACHE_CONTROL
+from .lazy import lazy
 from .model import Model
 
 __all__ = ["ChatUsage", "Content", "Msg", "Role"]
@@ -179,23 +179,25 @@ class Msg(Model):
         """Return the text blocks joined by newlines."""
         return "\n".join(block.text for block in self.content if block.type == "text")
 
-    @cached_property
+    @lazy
     def block_types(self) -> frozenset[str]:
         """Return the types of the blocks at top level."""
         return frozenset(block.type for block in self.content)
 
-    @cached_property
+    @lazy
     def has_media(self) -> bool:
         """Say whether the message holds media at top level."""
-        return any(is_media(block) for block in self.content)
+        return has_media(self.content)
 
-    @cached_property
+    @lazy
     def has_wishes(self) -> bool:
         """Say whether a block, or a block in a tool result, carries a wish for a cache mark."""
-        return any(
-            block.has_wishes if block.type == "tool_result" else block.cache_control is not None
-            for block in self.content
-        )
+        for block in self.content:
+            if block.cache_control is not None:
+                return True
+            if block.type == "tool_result" and block.has_wishes:
+                return True
+        return False
 
     def with_metadata(self, changes: Mapping[str, Any]) -> Self:
         """Return the message with metadata entries added or replaced; null removes one."""
