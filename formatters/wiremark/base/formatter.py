@@ -230,7 +230,7 @@ class BaseFormatter:
             messages_path=paths[0],
             tools_path=paths[1],
             dynamic=trace.dynamic,
-            turn_starts=trace.turn_starts,
+            turn_starts=trace.turns(),
             growing=trace.growing,
             tools=tools,
             model=model,

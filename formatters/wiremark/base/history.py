@@ -94,7 +94,7 @@ def convert_run(
     out: list[dict[str, Any]] = []
     for index, message in enumerate(group.messages, group.start):
         if trace.turn_starts is not None and message.role is _ASSISTANT:
-            trace.turn_starts.append(Slot(message=first + len(out)))
+            trace.turn_starts.append((first + len(out), None))
         trace.index = index
         if message.metadata or message.has_wishes:
             trace.begin(index, message)
@@ -128,8 +128,7 @@ def note_history(
         if last_run:
             trace.dynamic.append(_closing(first, made))
     else:
-        end = Slot(message=first + len(made) - 1)
-        _note_merged(group, trace, end, lost=lost)
+        _note_merged(group, trace, first + len(made) - 1, lost=lost)
         if last_run:
             trace.growing.append(first + len(made) - 1)
 
@@ -144,7 +143,7 @@ def _note_apart(
         if unit.part is not None:
             next_part = unit.part + 1
         if message.role is _ASSISTANT and trace.turn_starts is not None:
-            trace.turn_starts.append(start)
+            trace.turn_starts.append((number, start.part))
         if message.metadata.get(CACHE_DYNAMIC) is True:
             trace.dynamic.append(start)
         if not lost:
@@ -158,7 +157,7 @@ def _closing(first: int, made: Sequence[dict[str, Any]]) -> Slot:
     return Slot(message=first, part=len(made[0]["content"]) - 1)
 
 
-def _note_merged(group: Group, trace: Trace, end: Slot, *, lost: bool) -> None:
+def _note_merged(group: Group, trace: Trace, end: int, *, lost: bool) -> None:
     """Give all wishes of a run to its one boundary: the last directive among them decides."""
     assistant = dynamic = False
     for index, message in enumerate(group.messages, group.start):
@@ -167,12 +166,13 @@ def _note_merged(group: Group, trace: Trace, end: Slot, *, lost: bool) -> None:
             dynamic = dynamic or message.metadata.get(CACHE_DYNAMIC) is True
             if not lost:
                 trace.wishes += (
-                    replace(wish, origin="message") for wish in _wishes(message, index, end)
+                    replace(wish, origin="message")
+                    for wish in _wishes(message, index, Slot(message=end))
                 )
     if dynamic:
-        trace.dynamic.append(end)
+        trace.dynamic.append(Slot(message=end))
     if assistant and trace.turn_starts is not None:
-        trace.turn_starts.append(end)
+        trace.turn_starts.append((end, None))
 
 
 def _wishes(message: Msg, index: int, slot: Slot) -> Iterable[Wish]:

@@ -44,7 +44,7 @@ class Trace:
         self.wishes: list[Wish] = []
         self.dynamic: list[Slot] = []
         self.growing: list[int] = []
-        self.turn_starts: list[Slot] | None = None
+        self.turn_starts: list[tuple[int, int | None]] | None = None
         self.findings: list[Finding] = []
         self.units: list[Slot] = []
         self.index = 0
@@ -84,6 +84,12 @@ class Trace:
         """Return the ends noted since the last call."""
         units, self.units = self.units, []
         return units
+
+    def turns(self) -> list[Slot] | None:
+        """Return where assistant output begins, if the formatter noted it."""
+        if self.turn_starts is None:
+            return None
+        return [Slot(message=message, part=part) for message, part in self.turn_starts]
 
     def forget_ends(self) -> None:
         """Forget the noted block ends: the content took another form."""

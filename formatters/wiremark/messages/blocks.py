@@ -297,7 +297,7 @@ class ToolResultBlock(Model):
         """Say whether the result or a block in its output carries a wish for a cache mark."""
         if self.cache_control is not None:
             return True
-        for block in self.output:
+        for block in self.output:  # noqa: SIM110 a generator costs more than the loop
             if block.cache_control is not None:
                 return True
         return False

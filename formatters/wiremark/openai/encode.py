@@ -106,30 +106,32 @@ def _assistant(
         if message.name is not None:
             out["name"] = safe_name(message.name)
         return out
-    plain = message.block_types <= _PLAIN and not trace.wants_ends
-    texts: list[str] = []
+    text: str | None = None
     calls: list[ToolUseBlock] = []
     thought: ThinkingBlock | None = None
+    details = False
     for block in blocks:
         if block.type == "text":
-            texts.append(block.text)
+            text = block.text if text is None else f"{text}\n{block.text}"
         elif block.type == "tool_use":
             calls.append(block)
+            details = details or bool(block.metadata)
         elif block.type == "thinking" and thought is None:
             thought = block
-    content: Any = "\n".join(texts)
-    if not plain:
+            details = details or bool(block.metadata)
+    content: Any = text or ""
+    if trace.wants_ends or not message.block_types <= _PLAIN:
         content = _rich_content(message, media, trace, assistant_media=assistant_media)
+    name = message.name
     out = {"role": "assistant", "content": content}
-    if message.name is not None:
-        out["name"] = safe_name(message.name)
+    if name is not None:
+        out["name"] = safe_name(name)
     if calls:
         out["tool_calls"] = _calls(calls, media, trace)
     if thought is not None and thought.thinking:
         out["reasoning_content"] = thought.thinking
-    details = _reasoning(calls, thought, media)
-    if details:
-        out["reasoning_details"] = details
+    if details and (found := _reasoning(calls, thought, media)):
+        out["reasoning_details"] = found
     return out
 
 
@@ -177,6 +179,7 @@ def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
 
 def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[str, Any]]:
     signature = _shared_signature(blocks)
+    quirks = media.quirks if media.own_arguments else None
     out = []
     for block in blocks:
         if block.id is None or block.name is None:
@@ -184,9 +187,7 @@ def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[
             continue
         function = {
             "name": block.name,
-            "arguments": arguments_text(block, media.quirks)
-            if media.own_arguments
-            else block.arguments,
+            "arguments": block.arguments if quirks is None else arguments_text(block, quirks),
         }
         if signature is not None:
             mine = block.metadata.get("thoughtSignature")
