@@ -6,6 +6,7 @@ wishes on one slot, keep to the budget, keep to the TTL order. Nothing is placed
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -261,7 +262,7 @@ def _keep_budget(
     )
     if strict:
         raise TooManyMarks(problem, path=fallen[0].wish.path, advice="ask for fewer marks")
-    warnings.warn(problem, CacheBudgetWarning, stacklevel=4)
+    warnings.warn(problem, CacheBudgetWarning, stacklevel=_callers_level())
     return out
 
 
@@ -312,3 +313,14 @@ def _change_ttl(ask: Ask, ttl: str | None, slots: SlotMap) -> None:
 
 def _seconds(ask: Ask, slots: SlotMap) -> int:
     return ttl_seconds(ask.ttl or slots.rules.default_ttl) or 0
+
+
+def _callers_level() -> int:
+    """Return the stack level of the first frame outside this package, for a warning."""
+    package = __name__.partition(".")[0]
+    level = 0
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level += 1
+        frame = frame.f_back
+    return level
