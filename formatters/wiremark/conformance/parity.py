@@ -60,6 +60,8 @@ class Outcome:
 
     text: str = ""
     error: tuple[str, str, str] | None = None
+    crashed: bool = False
+    """The error is none that wiremark means to raise."""
 
     @property
     def value(self) -> Any:
@@ -88,6 +90,12 @@ class Report:
     by_quirk: Counter[str] = field(default_factory=Counter)
     several: int = 0
     unattributed: list[str] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """Return the cases that show a fault of wiremark."""
+        return sorted({*self.unequal, *self.unattributed, *self.crashed})
 
     def __str__(self) -> str:
         ran = self.cases - self.not_run
@@ -128,6 +136,8 @@ def run_case(case: Case, quirks: Quirks, assets: Path) -> Outcome:
             text = _METHODS[stage](case, messages, quirks, Path(results))
         except WiremarkError as problem:
             return Outcome(error=(stage, type(problem).__name__, str(problem)))
+        except Exception as problem:  # noqa: BLE001 one broken case must not hide the others
+            return Outcome(error=(stage, type(problem).__name__, str(problem)), crashed=True)
         return Outcome(_placeholders(text, assets, Path(results)))
 
 
@@ -353,6 +363,8 @@ def _run(folder: Path, out: Path | None) -> Report:
         found, default, java = attribute(case, folder / "assets")
         lines["java"].append(java.line(name))
         lines["default"].append(default.line(name))
+        if java.crashed or default.crashed:
+            report.crashed.append(name)
         if name in expected:
             if compare(java, expected[name], case, tags.get(name, ())):
                 report.equal += 1
@@ -406,9 +418,9 @@ def main(arguments: list[str]) -> int:
         return 2
     report = run(folder, out)
     print(report)
-    for name in report.unequal + report.unattributed:
-        print(f"unequal: {name}")
-    return 1 if report.unequal or report.unattributed else 0
+    for name in report.faults:
+        print(f"fault: {name}")
+    return 1 if report.faults else 0
 
 
 if __name__ == "__main__":
