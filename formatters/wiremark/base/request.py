@@ -48,13 +48,19 @@ class Request:
     def url(self, base: str) -> str:
         """Return the full URL behind `base`, query included.
 
-        A version that ends the path of `base`, such as `/v1`, is not repeated.
+        What ends the path of `base` is not repeated: `/v1` or `/api/v1`, as SDKs take it, or
+        another version such as `/v4`.
         """
-        path = self.path
-        if _VERSION.search(urlsplit(base).path):
-            path = path.removeprefix("/v1")
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return f"{base}{path}{query}"
+        return f"{base}{self._behind(urlsplit(base).path)}{query}"
+
+    def _behind(self, given: str) -> str:
+        segments = self.path.split("/")
+        for count in range(len(segments), 1, -1):
+            head = "/".join(segments[:count])
+            if given.endswith(head):
+                return self.path.removeprefix(head)
+        return self.path.removeprefix("/v1") if _VERSION.search(given) else self.path
 
     def to_json(self) -> str:
         """Return the body as compact JSON text; the same request gives the same bytes."""

@@ -65,6 +65,14 @@ class Trace:
         """Note content that this protocol's form has no place for."""
         self.finding("content-not-sent", "note", where, f"{what} is not sent", advice)
 
+    def unread_arguments(self, block: int) -> None:
+        """Note that the raw argument text of a tool call holds no JSON object."""
+        self.not_sent(
+            f"content[{block}].content",
+            "argument text that is no JSON object",
+            "the block's input is sent in its place",
+        )
+
     def block_end(
         self, block: int, *, message: int = 0, part: int | None = None, offset: int | None = None
     ) -> None:

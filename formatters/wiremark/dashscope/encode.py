@@ -71,7 +71,7 @@ def encode_multimodal(message: Msg, media: Media, trace: Trace) -> list[dict[str
             parts.append(media_part(block, media, trace, f"content[{number}]")[0])
         elif block.type == "tool_use":
             if role is _ASSISTANT:
-                calls.append(_call(block, media))
+                calls.append(_call(block, number, media, trace))
         elif block.type == "tool_result":
             said = result_text(block, media, trace, number)
             if said:
@@ -108,9 +108,13 @@ def role_name(message: Msg) -> str:
     return message.role.wire
 
 
-def tool_calls(message: Msg, media: Media) -> list[dict[str, Any]]:
+def tool_calls(message: Msg, media: Media, trace: Trace) -> list[dict[str, Any]]:
     """Return the tool calls of an assistant message."""
-    return [_call(block, media) for block in message.content if block.type == "tool_use"]
+    return [
+        _call(block, number, media, trace)
+        for number, block in enumerate(message.content)
+        if block.type == "tool_use"
+    ]
 
 
 def _tool_message(content: Any, block: ToolResultBlock) -> dict[str, Any]:
@@ -172,8 +176,10 @@ def _tool_parts(
     return _tool_message(parts, block)
 
 
-def _call(block: ToolUseBlock, media: Media) -> dict[str, Any]:
+def _call(block: ToolUseBlock, number: int, media: Media, trace: Trace) -> dict[str, Any]:
     text = arguments_text(block, media.quirks) if media.own_arguments else block.arguments
+    if block.content and text != block.content:
+        trace.unread_arguments(number)
     name, call_id = block.name, block.id
     function = {"arguments": text} if name is None else {"name": name, "arguments": text}
     if call_id is None:
@@ -193,7 +199,7 @@ def _fold(message: Msg, media: Media, trace: Trace) -> tuple[str | None, list[di
             if block.hint is not None or keep_nulls:
                 text = _join(text, block.hint)
         elif block.type == "tool_use":
-            calls.append(_call(block, media))
+            calls.append(_call(block, number, media, trace))
         elif block.type == "tool_result":
             trace.not_sent(
                 f"content[{number}]",

@@ -73,7 +73,7 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
             return [{"role": "tool", "content": text, "tool_call_id": call_id}]
         text = extract_text(message, trace, null_hints=self.quirks.null_hints)
         out: dict[str, Any] = {"role": "assistant", "content": text}
-        calls = tool_calls(message, self._media)
+        calls = tool_calls(message, self._media, trace)
         if calls:
             out["tool_calls"] = calls
         return [out]

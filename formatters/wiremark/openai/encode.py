@@ -127,7 +127,7 @@ def _assistant(
     if name is not None:
         out["name"] = safe_name(name)
     if calls:
-        out["tool_calls"] = _calls(calls, media, trace)
+        out["tool_calls"] = _calls(message, calls, media, trace)
     if thought is not None and thought.thinking:
         out["reasoning_content"] = thought.thinking
     if details and (found := _reasoning(calls, thought, media)):
@@ -177,23 +177,33 @@ def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
     return out
 
 
-def _calls(blocks: list[ToolUseBlock], media: Media, trace: Trace) -> list[dict[str, Any]]:
+def _calls(
+    message: Msg, blocks: list[ToolUseBlock], media: Media, trace: Trace
+) -> list[dict[str, Any]]:
     signature = _shared_signature(blocks)
     quirks = media.quirks if media.own_arguments else None
     out = []
     for block in blocks:
         if block.id is None or block.name is None:
-            trace.not_sent("content", "a tool call without id or name", "give it both")
+            where = f"content[{_number(message, block)}]"
+            trace.not_sent(where, "a tool call without id or name", "give it both")
             continue
+        text = block.arguments if quirks is None else arguments_text(block, quirks)
+        if block.content and text != block.content:
+            trace.unread_arguments(_number(message, block))
         function = {
             "name": block.name,
-            "arguments": block.arguments if quirks is None else arguments_text(block, quirks),
+            "arguments": text,
         }
         if signature is not None:
             mine = block.metadata.get("thoughtSignature")
             function["thought_signature"] = mine if isinstance(mine, str) else signature
         out.append({"id": block.id, "type": "function", "function": function})
     return out
+
+
+def _number(message: Msg, block: ToolUseBlock) -> int:
+    return next(number for number, other in enumerate(message.content) if other is block)
 
 
 def _shared_signature(blocks: list[ToolUseBlock]) -> str | None:

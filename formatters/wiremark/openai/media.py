@@ -40,6 +40,7 @@ def media_part(
 
     Both are empty for a video without a source.
     """
+    _name_unsent(block, trace, where)
     try:
         return _part(block, media)
     except MediaError as problem:
@@ -48,6 +49,22 @@ def media_part(
             raise problem.at(f"{trace.path}.{where}") from None
         label = "Media" if isinstance(block, DataBlock) else block.type.capitalize()
         return None, f"[{label} - processing failed: {problem.problem}]"
+
+
+_HINTS: Final = ("fps", "max_frames", "min_pixels", "max_pixels", "total_pixels")
+_FORMATS: Final = ("wav", "mp3", "opus", "flac")
+
+
+def _name_unsent(block: MediaBlock, trace: Trace, where: str) -> None:
+    """Note what the API has no place for: sizes and rates, and audio formats it does not name."""
+    for name in _HINTS:
+        if getattr(block, name, None) is not None:
+            trace.not_sent(f"{where}.{name}", name, "scale the medium before it is sent")
+    if block.type == "audio" and isinstance(block.source, Base64Source):
+        mime = block.source.media_type
+        if not any(name in mime for name in _FORMATS):
+            text = f"audio of type {mime!r} is sent as mp3"
+            trace.finding("audio-format", "note", where, text, "convert it to wav or mp3")
 
 
 def _part(block: MediaBlock, media: Media) -> tuple[dict[str, Any] | None, str]:

@@ -109,9 +109,13 @@ def _note(entry: RuleEntry, host: str, model: str) -> str:
             f"model {model!r} is not among those that {entry.rules.name} lists for explicit"
             " caching: marks may have no effect"
         )
-    if host and entry.host == "*" and entry.model != "*":
+    if host and entry.host == "*" and entry.model != "*" and not _is_named(host):
         notes.append(f"host {host!r} is unknown: rules chosen by model name")
     return "; ".join(notes)
+
+
+def _is_named(host: str) -> bool:
+    return any(entry.host != "*" and fnmatchcase(host, entry.host) for entry in RULE_TABLE)
 
 
 _UNKNOWN = (
