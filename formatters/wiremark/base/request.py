@@ -52,6 +52,7 @@ class Request:
         another version such as `/v4`.
         """
         query = f"?{urlencode(self.query)}" if self.query else ""
+        base = base.rstrip("/")
         return f"{base}{self._behind(urlsplit(base).path)}{query}"
 
     def _behind(self, given: str) -> str:

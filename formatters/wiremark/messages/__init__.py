@@ -17,6 +17,7 @@ from .blocks import (
     VideoBlock,
     is_media,
 )
+from .chat import looks_like_chat, read_any, read_chat
 from .codec import dump_messages, dumps_messages, parse, read_message, read_messages
 from .keys import BYPASS_HISTORY_MERGE, CACHE_CONTROL, CACHE_DYNAMIC
 from .msg import ChatUsage, Msg, Role
@@ -58,7 +59,10 @@ __all__ = [
     "dump_messages",
     "dumps_messages",
     "is_media",
+    "looks_like_chat",
     "parse",
+    "read_any",
+    "read_chat",
     "read_message",
     "read_messages",
 ]
