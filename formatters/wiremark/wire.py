@@ -4,8 +4,6 @@ Formatters return plain dicts and lists; nothing here exists at run time. Keys: 
 requests at c2d43f86 (2026-08-22) and the providers' own definitions, see `schemas/`.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal, NotRequired, TypedDict
 
 __all__ = [

@@ -12,6 +12,7 @@ from ..messages import GenerateOptions, ToolChoice, ToolSchema, as_tool_choice, 
 from ..quirks import Quirks
 
 __all__ = [
+    "body_extras",
     "copy_json",
     "options_not_sent",
     "read_choice",
@@ -28,6 +29,12 @@ def copy_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [copy_json(item) for item in value]
     return value
+
+
+def body_extras(extras: Mapping[str, Any], quirks: Quirks) -> dict[str, Any]:
+    """Return additional body parameters in the order they are sent, as fresh JSON."""
+    given = hash_map_sorted(extras, copied=False) if quirks.hash_map_order else extras
+    return {key: copy_json(item) for key, item in given.items()}
 
 
 def seed_value(seed: int, quirks: Quirks) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from ..base import BaseFormatter, Request, Trace
-from ..base.values import copy_json, options_not_sent, read_choice, read_tools
+from ..base.values import body_extras, options_not_sent, read_choice, read_tools
 from ..errors import OptionError
 from ..findings import Finding
 from ..marks import PartShape
@@ -151,7 +151,7 @@ class DashScopeChatFormatter(BaseFormatter):
             choice, noticed = _possible_choice(choice, thinking=thinking)
             findings += noticed
             body = self.apply_tool_choice(body, choice)
-        extras = copy_json(merged.additional_body_params)
+        extras = body_extras(merged.additional_body_params, self.quirks)
         body["parameters"].update(extras)
         headers = {"Content-Type": "application/json"}
         if stream:

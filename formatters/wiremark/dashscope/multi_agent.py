@@ -145,7 +145,8 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
                 note_history(group, trace, len(out), made, last_run=last_run, lost=lost)
                 first = False
             else:
-                made = convert_run(convert, group, trace, len(out), lost=lost and not multimodal)
+                unread = lost and (group.kind == "system" or not multimodal)
+                made = convert_run(convert, group, trace, len(out), lost=unread)
             out += made
         return out
 

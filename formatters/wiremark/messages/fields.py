@@ -6,9 +6,10 @@ integers where an integer is due. Knows JSON values only, no message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,10 @@ __all__ = [
     "Text",
     "fail",
 ]
+
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,400}")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def fail(expected: str, got: object) -> PydanticCustomError:
@@ -60,10 +65,9 @@ def _integer(value: Any) -> int | None:
         stripped = value.strip()
         if not stripped:
             return None
-        try:
-            return int(stripped)
-        except ValueError:
-            raise fail("an integer", value) from None
+        if not _INTEGER.fullmatch(stripped):
+            raise fail("an integer", value)
+        return int(stripped)
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise fail("an integer", value)
     return int(value)
@@ -76,10 +80,9 @@ def _number(value: Any) -> float | None:
         stripped = value.strip()
         if not stripped:
             return None
-        try:
-            return float(stripped)
-        except ValueError:
-            raise fail("a number", value) from None
+        if not _NUMBER.fullmatch(stripped):
+            raise fail("a number", value)
+        return float(stripped)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise fail("a number", value)
     return float(value)

@@ -128,6 +128,7 @@ def _assistant(
         out["name"] = safe_name(name)
     if calls:
         out["tool_calls"] = _calls(message, calls, media, trace)
+        calls = [call for call in calls if call.id is not None and call.name is not None]
     if thought is not None and thought.thinking:
         out["reasoning_content"] = thought.thinking
     if details and (found := _reasoning(calls, thought, media)):

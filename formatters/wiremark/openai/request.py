@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..base.values import copy_json, seed_value, tool_parameters
+from ..base.values import body_extras, seed_value, tool_parameters
 from ..findings import Finding
-from ..javatext import hash_map_sorted
 from ..messages import GenerateOptions, ToolChoice, ToolSchema
 from ..quirks import Quirks
 
@@ -94,12 +93,12 @@ def extra_values(
     typed: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     findings = []
-    for name, value in (hash_map_sorted(extras) if quirks.hash_map_order else extras).items():
+    for name, value in body_extras(extras, quirks).items():
         wanted = {"stop": list, "response_format": dict}.get(name)
         if wanted is None:
-            extra[name] = copy_json(value)
+            extra[name] = value
         elif isinstance(value, wanted):
-            typed[name] = copy_json(value)
+            typed[name] = value
         else:
             kind = "a list" if wanted is list else "an object"
             path = f"options.additional_body_params.{name}"
