@@ -26,7 +26,7 @@ class Quirks:
       history_media_lost: DashScope multi-agent `format` drops audio and turns video into text
       assistant_media_lost: OpenAI formatters drop media of assistant messages
       video_as_string: a DashScope video part repeats its URL under `videoAsString`
-      empty_tools: a DashScope request without tools carries `tools: []`
+      empty_tools: lists without an item are sent: DashScope's `tools`, OpenAI's `tool_calls`
       dangling_thought_prefix: OpenAI multi-agent writes a lone `name: ` for an empty thought
       null_hints: a null hint becomes `null`, an absent content, or an error
       temp_files: media of tool results go to a new temporary file at each call

@@ -39,6 +39,7 @@ __all__ = ["BaseFormatter", "FormatterSettings", "PolicyLike", "require_messages
 PolicyLike: TypeAlias = "str | Policy | Callable[[RequestView], Iterable[Wish]]"
 """A policy's name, a policy, or a callable that gives wishes."""
 
+_MARKER_KEYS = ("cache_control", "prompt_cache_breakpoint")
 _EPHEMERAL = {"type": "ephemeral"}
 
 
@@ -256,6 +257,21 @@ class BaseFormatter:
         return Marked(messages=wire, tools=[], plan=Plan(findings=tuple(trace.findings)))
 
     # Requests.
+
+    def _with_marks(self, body: dict[str, Any], marked: Marked) -> dict[str, Any]:
+        """Return the body with the marks of its tools and of the request as a whole."""
+        for tool, planned in zip(self._tools_of(body), marked.tools, strict=False):
+            tool.update({key: planned[key] for key in _MARKER_KEYS if key in planned})
+        if marked.automatic is not None:
+            return {**body, "cache_control": marked.automatic}
+        return body
+
+    def _tools_of(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the tools of a body, fresh dicts of its own."""
+        found: Any = body
+        for step in self.body_paths[1].split("."):
+            found = found.get(step, {})
+        return found or []
 
     def _merged(
         self, options: GenerateOptions | None, defaults: GenerateOptions | None

@@ -145,7 +145,7 @@ class DashScopeChatFormatter(BaseFormatter):
             if (value := getattr(merged, name)) is not None
         }
         body = _with_parameters(body, switches)
-        body = self.apply_tools(body, schemas)
+        body = self._with_marks(self.apply_tools(body, schemas), marked)
         choice = read_choice(tool_choice) or merged.tool_choice
         if choice is not None:
             choice, noticed = _possible_choice(choice, thinking=thinking)

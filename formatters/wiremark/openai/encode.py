@@ -127,8 +127,7 @@ def _assistant(
     if name is not None:
         out["name"] = safe_name(name)
     if calls:
-        out["tool_calls"] = _calls(message, calls, media, trace)
-        calls = [call for call in calls if call.id is not None and call.name is not None]
+        out.update(_calls(message, calls, media, trace))
     if thought is not None and thought.thinking:
         out["reasoning_content"] = thought.thinking
     if details and (found := _reasoning(calls, thought, media)):
@@ -155,9 +154,8 @@ def _reasoning(
     calls: Sequence[ToolUseBlock], thought: ThinkingBlock | None, media: Media
 ) -> list[dict[str, Any]]:
     """Return the reasoning details of the calls, else those of the thought."""
-    details = _details(
-        [call.metadata.get("reasoningDetail") for call in calls if call.metadata], media
-    )
+    sent = [call for call in calls if call.metadata and not (call.id is None or call.name is None)]
+    details = _details([call.metadata.get("reasoningDetail") for call in sent], media)
     if details or thought is None or not thought.metadata:
         return details
     found = thought.metadata.get("reasoningDetails")
@@ -180,7 +178,8 @@ def _details(items: Sequence[Any], media: Media) -> list[dict[str, Any]]:
 
 def _calls(
     message: Msg, blocks: list[ToolUseBlock], media: Media, trace: Trace
-) -> list[dict[str, Any]]:
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the calls under their key; none is left if all lack an id or a name."""
     signature = _shared_signature(blocks)
     quirks = media.quirks if media.own_arguments else None
     out = []
@@ -200,7 +199,7 @@ def _calls(
             mine = block.metadata.get("thoughtSignature")
             function["thought_signature"] = mine if isinstance(mine, str) else signature
         out.append({"id": block.id, "type": "function", "function": function})
-    return out
+    return {"tool_calls": out} if out or media.quirks.empty_tools else {}
 
 
 def _number(message: Msg, block: ToolUseBlock) -> int:

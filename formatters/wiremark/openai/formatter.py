@@ -125,7 +125,7 @@ class OpenAIBaseFormatter(BaseFormatter):
         body = self.start_body(model, marked.messages, stream=stream)
         if stream:
             body["stream_options"] = {"include_usage": True}
-        body = self.apply_tools(body, schemas)
+        body = self._with_marks(self.apply_tools(body, schemas), marked)
         typed, extra, unread = extra_values(merged.additional_body_params, self.quirks)
         body = self.apply_options(body, merged.model_copy(update={"additional_body_params": typed}))
         findings = options_not_sent(merged, NOT_SENT) + unread

@@ -1,0 +1,524 @@
+"""The conformance kit: cases and their lint, differences, and checks of a user's class."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wiremark import (
+    DashScopeChatFormatter,
+    DashScopeMultiAgentFormatter,
+    Msg,
+    OpenAIBaseFormatter,
+    OpenAIChatFormatter,
+    WiremarkError,
+)
+from wiremark.base import Trace
+from wiremark.conformance import Case, check, diff, lint, load, run
+from wiremark.conformance.diff import unordered_diff
+from wiremark.errors import OptionError
+
+CASE: dict[str, Any] = {
+    "id": "some/case",
+    "description": "A text is sent as it is, always.",
+    "citation": "agentscope-java c2d43f86, DashScope chat, text layout",
+    "formatter": "dashscope-chat",
+    "operation": "format",
+    "input": {"messages": [{"role": "USER", "content": [{"type": "text", "text": "Hi"}]}]},
+    "expected": [{"role": "user", "content": "Hi"}],
+}
+ERROR = {
+    "expected": None,
+    "input": {"messages": [{"role": None}]},
+    "error": {"class": "FormatError", "path": "messages[0]", "contains": ["role"]},
+    "fix": {"at": "/input/messages/0/role", "value": "USER"},
+}
+
+
+def made(**changes: Any) -> Case:
+    return Case.from_dict(data(**changes))
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    return {key: value for key, value in {**CASE, **changes}.items() if value is not None}
+
+
+class Louder(DashScopeChatFormatter):
+    """Sends user messages in capitals."""
+
+    def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
+        out = super().convert_message(message, trace)
+        if message.role == "USER":
+            out[0]["content"] = out[0]["content"].upper()
+        return out
+
+
+class Broken(DashScopeChatFormatter):
+    """Cannot convert anything."""
+
+    def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
+        raise ZeroDivisionError("no")
+
+
+# ---------------------------------------------------------------- differences
+
+
+def said(expected: Any, actual: Any, **more: Any) -> list[str]:
+    return [str(item) for item in diff(expected, actual, **more)]
+
+
+def test_equal_values_have_no_difference() -> None:
+    value = {"a": [1, None, True, {"b": "c"}], "d": 1.5}
+    assert diff(value, json.loads(json.dumps(value))) == ()
+
+
+def test_numbers_are_equal_by_value_and_true_is_none() -> None:
+    assert diff(1, 1.0) == ()
+    assert said(1, True) == ["(all): expected 1, got true"]
+    assert said({"a": 0}, {"a": False}) == ["a: expected 0, got false"]
+
+
+def test_null_is_not_absence() -> None:
+    assert said({"a": None}, {}) == ["a: missing, expected null"]
+    assert said({}, {"a": None}) == ["a: not expected, got null"]
+
+
+def test_a_difference_names_its_path() -> None:
+    expected = {"messages": [{"content": [{"text": "a", "odd key": 1}]}]}
+    actual = {"messages": [{"content": [{"text": "b", "odd key": 2}]}]}
+    assert said(expected, actual) == [
+        'messages[0].content[0].text: expected "a", got "b"',
+        'messages[0].content[0]["odd key"]: expected 1, got 2',
+    ]
+
+
+def test_an_item_too_many_is_one_difference() -> None:
+    assert said([1, 2, 3], [1, 9, 2, 3]) == ["[1]: not expected, got 9"]
+
+
+def test_an_item_that_is_missing_is_one_difference() -> None:
+    assert said([{"a": 1}, {"b": 2}, {"c": 3}], [{"a": 1}, {"c": 3}]) == [
+        '[1]: missing, expected {"b": 2}'
+    ]
+
+
+def test_a_changed_item_beside_one_too_many_is_told_apart() -> None:
+    expected = [{"a": 1}, {"b": 2, "x": 1}, {"c": 3}]
+    actual = [{"a": 1}, {"b": 2, "x": 9}, {"d": 4}, {"c": 3}]
+    assert said(expected, actual) == [
+        "[1].x: expected 1, got 9",
+        '[2]: not expected, got {"d": 4}',
+    ]
+
+
+def test_the_order_of_keys_counts_unless_it_does_not() -> None:
+    expected, actual = {"a": 1, "b": 2}, {"b": 2, "a": 1}
+    assert said(expected, actual) == [
+        "(all): keys expected in the order ['a', 'b'], got ['b', 'a']"
+    ]
+    assert said(expected, actual, key_order=False) == []
+
+
+def test_a_late_difference_in_a_long_text_is_shown_where_it_is() -> None:
+    (line,) = said("x" * 500 + "a", "x" * 500 + "b")
+    assert line.startswith("(all): from character 500 on, expected")
+    assert len(line) < 200
+
+
+def test_a_text_that_stops_early_is_shown_where_it_stops() -> None:
+    (line,) = said("x" * 50 + "end", "x" * 50)
+    assert line.startswith("(all): from character 50 on, expected")
+
+
+def test_any_stands_for_text_that_is_not_empty() -> None:
+    assert diff("id <ANY>!", "id 7\n8!") == ()
+    assert diff("<ANY>", "") != ()
+    assert diff("<ANY>", 7) != ()
+
+
+def test_unordered_lists_are_compared_by_what_is_asked() -> None:
+    actual = [{"code": "b", "more": 1}, {"code": "a", "more": 2}]
+    assert unordered_diff([{"code": "a"}, {"code": "b"}], actual, path="f") == ()
+    lines = [str(item) for item in unordered_diff([{"code": "a"}], actual, path="f")]
+    assert lines == ['f: not expected, got {"code": "b", "more": 1}']
+
+
+def test_the_nearest_entry_of_an_unordered_list_is_compared_in_detail() -> None:
+    wanted = [{"slot": "m[0]", "reason": "as-asked"}]
+    actual = [{"slot": "m[0]", "reason": "budget"}]
+    lines = [str(item) for item in unordered_diff(wanted, actual, path="plan")]
+    assert lines == ['plan[0].reason: expected "as-asked", got "budget"']
+    assert str(unordered_diff(wanted, [], path="plan")[0]).startswith("plan[0]: missing")
+
+
+# ---------------------------------------------------------------- cases
+
+
+def test_a_case_is_a_value() -> None:
+    assert made() == made()
+    with pytest.raises(AttributeError):
+        made().id = "other/case"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "valid"),
+        ({"plan": []}, "marks"),
+        ({"operation": "strip"}, "marks"),
+        (ERROR, "invalid"),
+    ],
+)
+def test_the_kind_of_a_case_follows_from_what_it_has(changes: dict[str, Any], kind: str) -> None:
+    assert made(**changes).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ([], "expected an object, got list"),
+        ({"id": "a/b"}, "a case needs description, citation, operation, input"),
+        (data(expected=None), "a case has either `expected` or `error`"),
+        (data(error={}), "a case has either `expected` or `error`"),
+        (data(hint=1), "a case has no field hint"),
+    ],
+)
+def test_what_is_no_case_is_refused(value: Any, problem: str) -> None:
+    with pytest.raises(WiremarkError, match=problem):
+        Case.from_dict(value)
+
+
+def test_a_fix_puts_one_place_right_and_leaves_the_case_alone() -> None:
+    case = made(**ERROR)
+    assert case.repaired().input == {"messages": [{"role": "USER"}]}
+    assert case.input == {"messages": [{"role": None}]}
+    removed = replace(case, fix={"at": "/input/messages/0"}).repaired()
+    assert removed.input == {"messages": []}
+
+
+@pytest.mark.parametrize("at", ["/input/messages/1/role", "/input/a/b", "/input/messages/x"])
+def test_a_fix_that_names_no_place_is_refused(at: str) -> None:
+    with pytest.raises(WiremarkError, match="names no place"):
+        made(**{**ERROR, "fix": {"at": at}}).repaired()
+
+
+def test_a_case_without_a_fault_cannot_be_put_right() -> None:
+    with pytest.raises(WiremarkError, match="has no `fix`"):
+        made().repaired()
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Callable[..., Path]:
+    """Write a corpus: manifest, and a file for each case or text."""
+
+    def write(*cases: dict[str, Any], **files: str) -> Path:
+        groups = [
+            {
+                "name": "some",
+                "about": "Some cases.",
+                "protocols": {"dashscope": "2026"},
+                "cases": len(cases) or 1,
+            }
+        ]
+        shutil.rmtree(tmp_path / "cases", ignore_errors=True)
+        for case in cases:
+            files[f"cases/{case['id']}.json"] = json.dumps(case)
+        files.setdefault("manifest.json", json.dumps({"format": 1, "groups": groups}))
+        for name, text in files.items():
+            file = tmp_path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def test_cases_of_a_folder_are_loaded_in_the_order_of_their_ids(
+    corpus: Callable[..., Path],
+) -> None:
+    folder = corpus(CASE, {**CASE, "id": "some/b"}, {**CASE, "id": "some/a"})
+    assert [case.id for case in load(folder)] == ["some/a", "some/b", "some/case"]
+    assert load(str(folder / "cases")) == load(folder)
+
+
+def test_no_cases_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WiremarkError, match="no cases"):
+        load(tmp_path)
+
+
+def test_a_file_that_is_no_case_is_named(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE)
+    (folder / "cases" / "some" / "odd.json").write_text("{", encoding="utf-8")
+    with pytest.raises(WiremarkError, match=r"^some/odd\.json: not JSON"):
+        load(folder)
+    (folder / "cases" / "some" / "odd.json").write_text(json.dumps(CASE), encoding="utf-8")
+    with pytest.raises(WiremarkError, match=r"^some/odd\.json: the id 'some/case' is not the path"):
+        load(folder)
+
+
+# ---------------------------------------------------------------- lint
+
+
+def test_a_clean_corpus_has_no_problems(corpus: Callable[..., Path]) -> None:
+    assert lint(corpus(CASE)) == []
+    assert lint(corpus({**data(**ERROR), "id": "some/error"})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"citation": "I just know it, trust me"}, "the citation names no known source"),
+        ({"citation": "https://x.test/page, without a date"}, "the citation names no known source"),
+        ({"description": "Short."}, "description: 'Short.' is too short"),
+        ({"operation": "guess"}, "operation: 'guess' is not one of"),
+        ({"operation": "read"}, "validate and read have no formatter and no settings"),
+        ({"formatter": "openai-chat", "operation": "format_multimodal"}, "formatter: "),
+        ({"settings": {"color": 1}}, "settings: "),
+        ({"settings": {"policy": "everything"}}, "settings.policy: "),
+        ({"operation": "strip", "plan": []}, "of format and request alone"),
+        ({"files": {"a.png": ""}}, "file 'a.png' is not used"),
+        ({"input": {"messages": [], "top": 1}}, "input: "),
+        ({**ERROR, "fix": None}, "a case has either expected, or error and fix"),
+        ({**ERROR, "plan": []}, "a case has either expected, or error and fix"),
+        ({**ERROR, "fix": {"at": "/input/messages/7/role"}}, "`fix` names no place in the case"),
+        (
+            {**ERROR, "fix": {"at": "/input/messages/0/role", "value": None}},
+            "`fix` changes nothing",
+        ),
+        ({**ERROR, "error": {"code": "x", "path": ""}}, "'class' is a required property"),
+    ],
+)
+def test_a_bad_case_is_named(
+    corpus: Callable[..., Path], changes: dict[str, Any], problem: str
+) -> None:
+    found = lint(corpus(data(**changes)))
+    assert len(found) == 1, found
+    assert found[0].startswith("some/case.json: ")
+    assert problem in found[0]
+
+
+def test_a_repeated_case_is_named(corpus: Callable[..., Path]) -> None:
+    found = lint(corpus(CASE, {**CASE, "id": "some/twin", "expected": []}))
+    assert found == ["some/twin.json: asks the same as some/case"]
+
+
+def test_an_id_that_is_not_the_path_is_named(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE)
+    (folder / "cases/some/case.json").rename(folder / "cases/some/other.json")
+    assert lint(folder) == ["some/other.json: the id 'some/case' is not the path"]
+
+
+def test_a_repeated_key_is_named(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE, **{"cases/some/case.json": '{"id": 1, "id": 2}'})
+    (folder / "cases/some/case.json").write_text('{"id": 1, "id": 2}', encoding="utf-8")
+    assert lint(folder) == ["some/case.json: key 'id' stands twice in one object"]
+
+
+@pytest.mark.parametrize(
+    "name", ["stray.json", "some/notes.txt", "other/case.json", "some/a/b.json"]
+)
+def test_a_file_that_belongs_to_no_group_is_named(corpus: Callable[..., Path], name: str) -> None:
+    folder = corpus(CASE, **{f"cases/{name}": "{}"})
+    (folder / "cases" / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "cases" / name).write_text("{}", encoding="utf-8")
+    assert lint(folder) == [f"{name}: belongs to no group of manifest.json"]
+
+
+def test_a_wrong_count_is_named(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["groups"][0]["cases"] = 5
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert lint(folder) == ["manifest.json: some has 1 cases, not 5"]
+
+
+def test_two_groups_of_one_name_are_named(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["groups"] *= 2
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert lint(folder) == ["manifest.json: two groups of one name"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 2, "groups": []}'])
+def test_an_unusable_manifest_is_named(corpus: Callable[..., Path], text: str) -> None:
+    (problem,) = lint(corpus(CASE, **{"manifest.json": text}))
+    assert problem.startswith("manifest.json: ")
+
+
+# ---------------------------------------------------------------- one case
+
+
+def test_a_case_that_gives_what_it_must_passes() -> None:
+    outcome = run(made())
+    assert outcome.passed
+    assert outcome.actual == [{"role": "user", "content": "Hi"}]
+    assert str(outcome) == "some/case: passed"
+
+
+def test_a_failure_shows_claim_source_and_difference() -> None:
+    outcome = run(made(), Louder)
+    assert str(outcome).splitlines() == [
+        "some/case: A text is sent as it is, always.",
+        "  agentscope-java c2d43f86, DashScope chat, text layout",
+        '  [0].content: expected "Hi", got "HI"',
+    ]
+
+
+def test_an_exception_that_is_not_expected_is_a_difference() -> None:
+    outcome = run(made(), Broken)
+    assert isinstance(outcome.raised, ZeroDivisionError)
+    assert [str(item) for item in outcome.differences] == [
+        '(all): not expected, got "ZeroDivisionError: no"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"error": {"class": "OptionError", "path": "messages[0]"}}, "error.class"),
+        ({"error": {"class": "FormatError", "path": "messages[1]"}}, "error.path"),
+        (
+            {"error": {"class": "FormatError", "path": "messages[0]", "contains": ["colour"]}},
+            "error.contains",
+        ),
+        ({"input": {"messages": [{"role": "USER"}]}}, "error"),
+        ({"fix": {"at": "/input/messages/0/name", "value": "Ann"}}, "fix"),
+    ],
+)
+def test_another_error_or_none_is_a_difference(changes: dict[str, Any], path: str) -> None:
+    assert run(made(**ERROR)).passed
+    outcome = run(made(**{**ERROR, **changes}))
+    assert [item.path for item in outcome.differences] == [path]
+
+
+def test_a_finding_of_another_code_or_place_is_a_difference() -> None:
+    body = {"input": {"messages": [{"role": "user", "content": "a"}]}}
+    case = made(
+        operation="validate",
+        formatter=None,
+        expected=None,
+        input={"protocol": "dashscope", "body": body},
+        error={"code": "missing-key", "path": ""},
+        fix={"at": "/input/body/model", "value": "qwen-plus"},
+    )
+    assert run(case).passed
+    outcome = run(replace(case, error={"code": "bad-value", "path": "model"}))
+    assert [item.path for item in outcome.differences] == ["error.code", "error.path"]
+    unfixed = run(replace(case, fix={"at": "/input/body/parameters", "value": {}}))
+    assert [item.path for item in unfixed.differences] == ["fix"]
+
+
+def test_a_warning_that_is_not_expected_is_a_difference() -> None:
+    wish = {"_cache_control": True}
+    text = [{"type": "text", "text": "a"}]
+    messages = [{"role": "USER", "content": text, "metadata": wish} for _ in range(5)]
+    marked = [{"text": "a", "cache_control": {"type": "ephemeral"}}]
+    wire = [{"role": "user", "content": "a" if i == 3 else marked} for i in range(5)]
+    case = made(input={"messages": messages}, expected=wire)
+    # without an assistant message there is no previous tail: the tail, the first, then the latest
+    wire[3]["content"], wire[1]["content"] = marked, "a"
+    warned = {"class": "CacheBudgetWarning", "contains": ["messages[1]"]}
+    assert run(replace(case, warning=warned)).passed
+    assert [item.path for item in run(case).differences] == ["warning"]
+    other = {"class": "CacheBudgetWarning", "contains": ["messages[2]"]}
+    assert [item.path for item in run(replace(case, warning=other)).differences] == [
+        "warning.contains"
+    ]
+    quiet = run(replace(made(), warning=warned))
+    assert [item.path for item in quiet.differences] == ["warning"]
+
+
+def test_an_input_that_is_modified_is_a_difference() -> None:
+    class Careless(DashScopeChatFormatter):
+        def apply_cache_control(self, messages: Any, **more: Any) -> list[dict[str, Any]]:
+            messages[0]["content"] = "changed"
+            return [{"role": "user", "content": "Hi"}]
+
+    case = made(
+        operation="apply_cache_control", input={"messages": [{"role": "user", "content": "Hi"}]}
+    )
+    assert [item.path for item in run(case, Careless).differences] == ["input.messages[0].content"]
+
+
+# ---------------------------------------------------------------- a user's class
+
+
+def test_a_class_that_changes_nothing_passes() -> None:
+    class Own(DashScopeMultiAgentFormatter):
+        """Changes nothing."""
+
+    report = check(Own)
+    assert report.ok
+    assert len(report.passed) > 20
+    assert str(report) == f"{len(report.passed)} passed, 0 failed, 0 failed as expected"
+    assert repr(report) == str(report)
+
+
+def test_a_class_that_differs_fails_with_the_differences() -> None:
+    report = check(Louder, [made()])
+    assert not report.ok
+    assert [outcome.case.id for outcome in report.failed] == ["some/case"]
+    assert '[0].content: expected "Hi", got "HI"' in str(report)
+
+
+def test_the_cases_of_the_nearest_formatter_are_run() -> None:
+    cases = [made(), made(id="some/other", formatter="dashscope-multi-agent"), made(id="some/x")]
+
+    class Multi(DashScopeMultiAgentFormatter):
+        """A multi-agent formatter."""
+
+    assert check(DashScopeChatFormatter, cases).passed == ("some/case", "some/x")
+    assert [outcome.case.id for outcome in check(Multi, cases).failed] == ["some/other"]
+
+
+@pytest.mark.parametrize("base", [OpenAIBaseFormatter, OpenAIChatFormatter])
+def test_a_vendor_of_openai_s_family_is_checked_as_openai_chat(base: Any) -> None:
+    vendor = type("Vendor", (base,), {})
+    assert check(vendor, [made(formatter="openai-chat")]).ok
+
+
+def test_an_expected_failure_is_no_failure() -> None:
+    report = check(Louder, [made()], skip={"some/case": "we shout"})
+    assert report.ok
+    assert report.expected_failures == {"some/case": "we shout"}
+
+
+def test_an_expected_failure_that_passes_fails() -> None:
+    report = check(DashScopeChatFormatter, [made()], skip={"some/case": "we shout"})
+    assert not report.ok
+    assert "some/case: passed, though it is expected to fail (we shout)" in str(report)
+
+
+@pytest.mark.parametrize("skip", [{"some/case": " "}, {"some/case": None}, {"no/case": "why"}])
+def test_an_expected_failure_needs_a_reason_and_a_case(skip: Any) -> None:
+    with pytest.raises(OptionError) as raised:
+        check(Louder, [made()], skip=skip)
+    assert raised.value.path == "skip"
+
+
+def test_no_case_to_run_is_an_error() -> None:
+    with pytest.raises(OptionError, match="no cases for openai-chat"):
+        check(OpenAIChatFormatter, [made()])
+
+
+@pytest.mark.parametrize("stranger", [dict, DashScopeChatFormatter()])
+def test_what_derives_from_no_formatter_is_refused(stranger: Any) -> None:
+    with pytest.raises(OptionError, match="no class that derives from"):
+        check(stranger)
+
+
+def test_the_order_of_keys_can_be_left_out() -> None:
+    class Reversed(DashScopeChatFormatter):
+        def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
+            made = super().convert_message(message, trace)
+            return [dict(reversed(item.items())) for item in made]
+
+    assert not check(Reversed, [made()]).ok
+    assert check(Reversed, [made()], key_order=False).ok
