@@ -92,11 +92,11 @@ class BaseFormatter:
         self._media = Media.of(media, quirks)
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
 
-    def _call_id(self, message: Msg, position: int, number: int) -> str:
+    def _call_id(self, content: Any, position: int, number: int) -> str:
         """Return an id for a tool result without one."""
         if self.quirks.clock_call_ids:
             return f"tool_call_{self._clock()}"
-        return derived_call_id(message, position, number)
+        return derived_call_id(content, position, number)
 
     # Hooks: what subclasses change.
 

@@ -136,18 +136,25 @@ def note_history(
 def _note_apart(
     group: Group, units: Sequence[Slot], trace: Trace, first: int, *, lost: bool
 ) -> None:
-    next_part = 0
+    """Note each message's wishes at its end; what is asked of its start counts behind the last."""
+    before: Slot | None = None
     for index, (message, unit) in enumerate(zip(group.messages, units, strict=True), group.start):
-        number = first + (unit.message or 0)
-        start = Slot(message=number, part=None if unit.part is None else next_part)
-        if unit.part is not None:
-            next_part = unit.part + 1
+        start, before = _behind(before, unit, first), unit
         if message.role is _ASSISTANT and trace.turn_starts is not None:
-            trace.turn_starts.append((number, start.part))
+            trace.turn_starts.append(start)
         if message.metadata.get(CACHE_DYNAMIC) is True:
-            trace.dynamic.append(start)
+            trace.dynamic.append(Slot(message=start[0], part=start[1]))
         if not lost:
-            trace.wishes += _wishes(message, index, Slot(message=number, part=unit.part))
+            end = Slot(message=first + (unit.message or 0), part=unit.part)
+            trace.wishes += _wishes(message, index, end)
+
+
+def _behind(before: Slot | None, unit: Slot, first: int) -> tuple[int, int | None]:
+    """Return message and part right behind `before`, where the text of `unit` starts."""
+    if unit.part is not None:
+        part = 0 if before is None or before.part is None else before.part + 1
+        return first + (unit.message or 0), part
+    return (first if before is None else first + (before.message or 0) + 1), None
 
 
 def _closing(first: int, made: Sequence[dict[str, Any]]) -> Slot:

@@ -32,6 +32,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    base_url: str = ""
+    """Where the options send the request; empty if they do not say."""
     quirks: Quirks = Quirks.NONE
     repeated: Mapping[str, Any] = field(default_factory=dict)
     """Values that later parameters replaced, written twice under `Quirks.duplicate_keys`."""
@@ -45,14 +47,14 @@ class Request:
         assert isinstance(found, list)
         return found
 
-    def url(self, base: str) -> str:
-        """Return the full URL behind `base`, query included.
+    def url(self, base: str = "") -> str:
+        """Return the full URL behind `base`, or behind the options' `base_url`, query included.
 
         What ends the path of `base` is not repeated: `/v1` or `/api/v1`, as SDKs take it, or
         another version such as `/v4`.
         """
         query = f"?{urlencode(self.query)}" if self.query else ""
-        base = base.rstrip("/")
+        base = (self.base_url or base).rstrip("/")
         return f"{base}{self._behind(urlsplit(base).path)}{query}"
 
     def _behind(self, given: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from .. import jsontext
 from ..errors import MediaError
@@ -43,10 +44,13 @@ def arguments_text(block: ToolUseBlock, quirks: Quirks) -> str:
     return jsontext.dumps(given, java_numbers=quirks.java_numbers, at="input")
 
 
-def derived_call_id(message: Msg, position: int, number: int) -> str:
-    """Return a tool call id made from content and position, so that it never changes."""
-    stored = jsontext.dumps([position, number, message.to_dict()["content"]])
-    return f"call_{hashlib.sha256(stored.encode()).hexdigest()[:24]}"
+def derived_call_id(content: Any, position: int, number: int) -> str:
+    """Return a tool call id made from the content that is sent and its position.
+
+    What is not sent has no part in it, so that the id changes only when the request does.
+    """
+    text = jsontext.dumps([position, number, content])
+    return f"call_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def extract_text(message: Msg, trace: Trace, *, null_hints: bool) -> str:

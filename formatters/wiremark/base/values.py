@@ -31,9 +31,17 @@ def copy_json(value: Any) -> Any:
     return value
 
 
-def body_extras(extras: Mapping[str, Any], quirks: Quirks) -> dict[str, Any]:
-    """Return additional body parameters in the order they are sent, as fresh JSON."""
-    given = hash_map_sorted(extras, copied=False) if quirks.hash_map_order else extras
+def body_extras(
+    extras: Mapping[str, Any], quirks: Quirks, *, moved: bool = False
+) -> dict[str, Any]:
+    """Return additional body parameters in the order they are sent, as fresh JSON.
+
+    Java keeps them in a hash map; `moved`: and puts them one by one into another.
+    """
+    given = extras
+    if quirks.hash_map_order:
+        given = hash_map_sorted(extras)
+        given = hash_map_sorted(given, copied=False) if moved else given
     return {key: copy_json(item) for key, item in given.items()}
 
 

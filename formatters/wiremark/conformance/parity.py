@@ -49,7 +49,14 @@ _BASES: Final = {
     "openai-chat": "https://api.openai.com",
 }
 _MILLIS: Final = 1_600_000_000_000
-_MODEL_LEVEL: Final = ("cache_control", "tool_choice", "stream", "model_name", "endpoint_path")
+_MODEL_LEVEL: Final = (
+    "cache_control",
+    "tool_choice",
+    "stream",
+    "model_name",
+    "endpoint_path",
+    "base_url",
+)
 
 Case = Mapping[str, Any]
 
@@ -210,8 +217,17 @@ def _request(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> 
 
 
 def _options(case: Case, name: str, drop: Iterable[str] = ()) -> GenerateOptions:
-    given = {key: value for key, value in (case.get(name) or {}).items() if key not in drop}
+    unsent = {*drop, "api_key"}
+    given = {key: value for key, value in (case.get(name) or {}).items() if key not in unsent}
     return GenerateOptions.from_dict(given)
+
+
+def _key(case: Case, protocol: str) -> str:
+    """Return the key that the chat model sends: DashScope's does not look into the options."""
+    if protocol == "dashscope":
+        return "test-key"
+    options, defaults = case.get("options") or {}, case.get("default_options") or {}
+    return str(options.get("api_key") or defaults.get("api_key") or "test-key")
 
 
 def _stream(case: Case) -> bool:
@@ -239,7 +255,8 @@ def _wire(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> str
         stream=_stream(case),
         **more,
     )
-    headers = {"Authorization": "Bearer test-key", "User-Agent": "<UA>", **request.headers}
+    key = _key(case, formatter.protocol)
+    headers = {"Authorization": f"Bearer {key}", "User-Agent": "<UA>", **request.headers}
     frame = {
         "url": request.url(_BASES[formatter.protocol]),
         "http_method": "POST",

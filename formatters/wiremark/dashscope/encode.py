@@ -208,7 +208,7 @@ def _fold(message: Msg, media: Media, trace: Trace) -> tuple[str | None, list[di
             )
         if trace.wants_ends:
             trace.block_end(number, offset=len(text or ""))
-    if text is None and calls:
+    if text is None and calls and message.role is _ASSISTANT:
         raise FormatError("a null hint beside tool calls", advice="turn Quirks.null_hints off")
     return text, calls
 

@@ -69,7 +69,7 @@ class DashScopeMultiAgentFormatter(DashScopeChatFormatter):
             if made:
                 return made
             text = extract_text(message, trace, null_hints=self.quirks.null_hints)
-            call_id = self._call_id(message, trace.index, 0)
+            call_id = self._call_id(text, trace.index, 0)
             return [{"role": "tool", "content": text, "tool_call_id": call_id}]
         text = extract_text(message, trace, null_hints=self.quirks.null_hints)
         out: dict[str, Any] = {"role": "assistant", "content": text}

@@ -53,6 +53,7 @@ NOT_SENT: Final = {
     "model_name": "give the model to build_request",
     "stream": "give stream to build_request",
     "endpoint_path": "the endpoint follows from the model",
+    "base_url": "give the base to Request.url",
 }
 
 

@@ -59,7 +59,7 @@ def _required_text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int | None:
-    if value is None or type(value) is int:
+    if value is None:
         return value
     if isinstance(value, str):
         stripped = value.strip()
@@ -67,9 +67,13 @@ def _integer(value: Any) -> int | None:
             return None
         if not _INTEGER.fullmatch(stripped):
             raise fail("an integer", value)
-        return int(stripped)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        value = int(stripped)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise fail("an integer", value)
+    if isinstance(value, float) and not isfinite(value):
+        raise fail("an integer", value)
+    if not -(2**31) - 1 < value < 2**31:
+        raise fail("an integer of 32 bits", value)
     return int(value)
 
 

@@ -53,6 +53,7 @@ class GenerateOptions(BaseModel):
     stream: bool | None = None
     model_name: str | None = None
     endpoint_path: str | None = None
+    base_url: str | None = None
     cache_control: Annotated[Any, BeforeValidator(_policy)] = None
     additional_body_params: dict[str, Any] = Field(default_factory=dict)
     additional_headers: dict[str, str] = Field(default_factory=dict)

@@ -26,8 +26,8 @@ from .media import media_part, text_part
 
 __all__ = ["CallId", "encode_message", "safe_name"]
 
-CallId = Callable[[Msg, int, int], str]
-"""Makes the id of a tool result without one from message, position and number."""
+CallId = Callable[[Any, int, int], str]
+"""Makes the id of a tool result without one from its content, position and number."""
 
 _USER: Final = Role.USER
 _ASSISTANT: Final = Role.ASSISTANT
@@ -226,14 +226,14 @@ def _tool(message: Msg, media: Media, trace: Trace, call_id: CallId) -> list[dic
         text = result_text(only, media, trace, 0)
         if trace.wants_ends:
             trace.block_end(0, offset=len(text))
-        answered = call_id(message, trace.index, 0) if only.id is None else only.id
+        answered = call_id(text, trace.index, 0) if only.id is None else only.id
         return [{"role": "tool", "content": text, "tool_call_id": answered}]
     results = [
         (number, block) for number, block in enumerate(blocks) if block.type == "tool_result"
     ]
     if not results:
         text = extract_text(message, trace, null_hints=media.quirks.null_hints)
-        return [{"role": "tool", "content": text, "tool_call_id": call_id(message, trace.index, 0)}]
+        return [{"role": "tool", "content": text, "tool_call_id": call_id(text, trace.index, 0)}]
     if media.quirks.first_tool_result_only:
         results = results[:1]
     elif len(results) < len(blocks):
@@ -247,7 +247,7 @@ def _tool(message: Msg, media: Media, trace: Trace, call_id: CallId) -> list[dic
         else:
             made = result_text(block, media, trace, number)
             trace.block_end(number, message=order, offset=len(made))
-        answered = block.id if block.id is not None else call_id(message, trace.index, order)
+        answered = block.id if block.id is not None else call_id(made, trace.index, order)
         out.append({"role": "tool", "content": made, "tool_call_id": answered})
     return out
 

@@ -142,6 +142,7 @@ class OpenAIBaseFormatter(BaseFormatter):
             headers={"Content-Type": "application/json", **merged.additional_headers},
             query=dict(merged.additional_query_params),
             findings=(*marked.plan.findings, *findings),
+            base_url=merged.base_url or "",
             quirks=self.quirks,
             repeated={name: body[name] for name in extra if name in body},
         )

@@ -93,7 +93,7 @@ def extra_values(
     typed: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     findings = []
-    for name, value in body_extras(extras, quirks).items():
+    for name, value in body_extras(extras, quirks, moved=True).items():
         wanted = {"stop": list, "response_format": dict}.get(name)
         if wanted is None:
             extra[name] = value
