@@ -13,12 +13,21 @@ from typing import Any
 from .. import jsontext
 from ..errors import MediaError
 from ..javatext import hash_map_sorted
-from ..media import MediaPolicy, store_result
-from ..messages import Base64Source, Block, Msg, ToolResultBlock, ToolUseBlock, URLSource, is_media
+from ..media import MediaPolicy, guess_mime, store_result
+from ..messages import (
+    Base64Source,
+    Block,
+    Msg,
+    Source,
+    ToolResultBlock,
+    ToolUseBlock,
+    URLSource,
+    is_media,
+)
 from ..quirks import Quirks
 from .trace import Trace
 
-__all__ = ["Media", "arguments_text", "derived_call_id", "extract_text", "result_text"]
+__all__ = ["Media", "arguments_text", "derived_call_id", "extract_text", "mime_of", "result_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,24 @@ def extract_text(message: Msg, trace: Trace, *, null_hints: bool) -> str:
                 length += len(piece) + 1
             trace.block_end(number, offset=max(length, 0))
     return "\n".join(pieces)
+
+
+def mime_of(source: Source) -> str | None:
+    """Return the MIME type of a data block's source: as given, else by the URL's extension.
+
+    None if the source has neither; raises `MediaError` if the extension says nothing.
+    """
+    if isinstance(source, Base64Source):
+        return source.media_type
+    if not isinstance(source, URLSource):
+        return None
+    hint = source.mime_type
+    mime = hint if hint and hint.strip() else guess_mime(source.url)
+    if mime is None:
+        raise MediaError(
+            f"Cannot determine MIME type for URL '{source.url}'; set URLSource.mimeType explicitly"
+        )
+    return mime
 
 
 def result_text(block: ToolResultBlock, media: Media, trace: Trace, number: int) -> str:

@@ -14,7 +14,9 @@ from ..quirks import Quirks
 __all__ = [
     "body_extras",
     "copy_json",
+    "option_values",
     "options_not_sent",
+    "ordered",
     "read_choice",
     "read_tools",
     "seed_value",
@@ -43,6 +45,24 @@ def body_extras(
         given = hash_map_sorted(extras)
         given = hash_map_sorted(given, copied=False) if moved else given
     return {key: copy_json(item) for key, item in given.items()}
+
+
+def ordered(fields: Mapping[str, Any], order: Mapping[str, int]) -> dict[str, Any]:
+    """Return fields in a fixed order, name to rank; unknown ones stay behind, in theirs."""
+    return dict(sorted(fields.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def option_values(options: GenerateOptions, names: Iterable[str], quirks: Quirks) -> dict[str, Any]:
+    """Return the fields that options set: `names` as they are, the seed and the response format.
+
+    A seed beyond 32 bits is an `OptionError`.
+    """
+    out = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.seed is not None:
+        out["seed"] = seed_value(options.seed, quirks)
+    if options.response_format is not None:
+        out["response_format"] = options.response_format.to_dict()
+    return out
 
 
 def seed_value(seed: int, quirks: Quirks) -> int:

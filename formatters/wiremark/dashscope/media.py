@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..base.text import Media
+from ..base.text import Media, mime_of
 from ..base.trace import Trace
 from ..errors import MediaError, MediaRefused
 from ..javatext import float32
-from ..media import data_url, extension, file_reference, guess_mime
+from ..media import data_url, extension, file_reference
 from ..messages import (
     AudioBlock,
     Base64Source,
@@ -72,17 +72,7 @@ def _video(block: VideoBlock, media: Media) -> dict[str, Any]:
 
 def _data(block: DataBlock, media: Media) -> dict[str, Any]:
     source = block.source
-    mime: str | None = None
-    if isinstance(source, Base64Source):
-        mime = source.media_type
-    elif isinstance(source, URLSource):
-        hint = source.mime_type
-        mime = hint if hint and hint.strip() else guess_mime(source.url)
-        if mime is None:
-            raise MediaError(
-                f"Cannot determine MIME type for URL '{source.url}'; "
-                "set URLSource.mimeType explicitly"
-            )
+    mime = mime_of(source)
     for kind in ("image", "audio", "video"):
         if mime is not None and mime.startswith(f"{kind}/"):
             value = _reference(source, media, None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..base.values import seed_value, tool_parameters
+from ..base import values
+from ..base.values import tool_parameters
 from ..messages import GenerateOptions, ToolChoice, ToolSchema
 from ..quirks import Quirks
 
@@ -57,22 +58,16 @@ NOT_SENT: Final = {
 }
 
 
-def ordered(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters in the fixed order; unknown ones stay behind, in theirs."""
-    return dict(sorted(parameters.items(), key=lambda item: _RANK.get(item[0], len(_RANK))))
+def ordered(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in the fixed order; unknown fields stay behind, in theirs."""
+    return values.ordered(fields, _RANK)
 
 
 def option_values(options: GenerateOptions, quirks: Quirks) -> dict[str, Any]:
-    """Return the parameters that options set. A seed beyond 32 bits is an `OptionError`."""
-    out: dict[str, Any] = {
-        name: value for name in _SAME if (value := getattr(options, name)) is not None
-    }
+    """Return the parameters that options set; a thinking budget turns thinking on."""
+    out = values.option_values(options, _SAME, quirks)
     if options.thinking_budget is not None:
         out["enable_thinking"] = True
-    if options.seed is not None:
-        out["seed"] = seed_value(options.seed, quirks)
-    if options.response_format is not None:
-        out["response_format"] = options.response_format.to_dict()
     return out
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..base.text import Media
+from ..base.text import Media, mime_of
 from ..base.trace import Trace
 from ..errors import MediaError, MediaRefused
-from ..media import audio_format, data_url, guess_mime, inline_reference
+from ..media import audio_format, data_url, inline_reference
 from ..messages import (
     AudioBlock,
     Base64Source,
@@ -117,17 +117,7 @@ def _audio_part(mime: str, data: str) -> dict[str, Any]:
 
 def _data(block: DataBlock, media: Media) -> tuple[dict[str, Any] | None, str]:
     source = block.source
-    mime: str | None = None
-    if isinstance(source, Base64Source):
-        mime = source.media_type
-    elif isinstance(source, URLSource):
-        hint = source.mime_type
-        mime = hint if hint and hint.strip() else guess_mime(source.url)
-        if mime is None:
-            raise MediaError(
-                f"Cannot determine MIME type for URL '{source.url}'; "
-                "set URLSource.mimeType explicitly"
-            )
+    mime = mime_of(source)
     if mime is None:
         raise MediaError(_UNKNOWN)
     if mime.startswith("image/"):

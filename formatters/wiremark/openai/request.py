@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..base.values import body_extras, seed_value, tool_parameters
+from ..base import values
+from ..base.values import body_extras, tool_parameters
 from ..findings import Finding
 from ..messages import GenerateOptions, ToolChoice, ToolSchema
 from ..quirks import Quirks
@@ -66,21 +67,14 @@ NOT_SENT: Final = {
 """Options without a field in this protocol, and what to do instead."""
 
 
-def ordered(body: Mapping[str, Any]) -> dict[str, Any]:
+def ordered(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body in the fixed order; unknown fields stay behind, in theirs."""
-    return dict(sorted(body.items(), key=lambda item: _RANK.get(item[0], len(_RANK))))
+    return values.ordered(fields, _RANK)
 
 
 def option_values(options: GenerateOptions, quirks: Quirks) -> dict[str, Any]:
-    """Return the fields that options set. A seed beyond 32 bits is an `OptionError`."""
-    out: dict[str, Any] = {
-        name: value for name in _SAME if (value := getattr(options, name)) is not None
-    }
-    if options.seed is not None:
-        out["seed"] = seed_value(options.seed, quirks)
-    if options.response_format is not None:
-        out["response_format"] = options.response_format.to_dict()
-    return out
+    """Return the fields that options set."""
+    return values.option_values(options, _SAME, quirks)
 
 
 def extra_values(
