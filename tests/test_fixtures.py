@@ -49,8 +49,14 @@ def test_corpus_has_cases_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATTERS)
-def test_every_formatter_has_plain_cases_and_cases_of_marks(name: str) -> None:
-    kinds = Counter(case.kind for case in CASES if case.formatter == name)
+def test_every_formatter_has_plain_cases(name: str) -> None:
+    assert any(case.kind == "valid" for case in CASES if case.formatter == name)
+
+
+@pytest.mark.parametrize("protocol", ["dashscope", "openai"])
+@pytest.mark.parametrize("agents", ["chat", "multi-agent"])
+def test_every_protocol_has_plain_cases_and_cases_of_marks(protocol: str, agents: str) -> None:
+    kinds = Counter(case.kind for case in CASES if case.formatter == f"{protocol}-{agents}")
     assert kinds["valid"] >= 10
     assert kinds["marks"] >= 3
 

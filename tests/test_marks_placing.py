@@ -522,7 +522,7 @@ def test_an_automatic_mark_before_a_longer_ttl_is_raised() -> None:
 def test_an_automatic_mark_is_not_raised_past_an_explicit_one() -> None:
     messages = [say("user", "a"), say("system", "s"), say("user", "u")]
     marked = place(messages, ask(True, 0), ask("1h", 2), rules=BLOCKS, policy=system_and_last)
-    assert ttls(marked) == [None, None, None]
+    assert ttls(marked) == [None, None, "5m"]
 
 
 def test_tools_are_part_of_the_ttl_order() -> None:

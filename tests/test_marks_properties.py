@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wiremark import rules as rule_sets
 from wiremark.errors import CacheBudgetWarning
 from wiremark.marks import (
     Marked,
@@ -26,7 +27,7 @@ from wiremark.marks import (
     strip_marks,
     strip_tool_marks,
 )
-from wiremark.rules import DASHSCOPE, DASHSCOPE_COMPATIBLE, OPENAI, CacheRules, ttl_seconds
+from wiremark.rules import CacheRules, ttl_seconds
 
 BLOCKS = CacheRules(
     name="blocks",
@@ -41,15 +42,24 @@ BLOCKS = CacheRules(
     tools_in_prefix="own",
     automatic="top_level",
 )
-RULES = st.sampled_from(
-    [DASHSCOPE, DASHSCOPE_COMPATIBLE, OPENAI, BLOCKS, replace(BLOCKS, max_marks=2)]
+MARKING = [
+    value
+    for name in rule_sets.__all__
+    if isinstance(value := getattr(rule_sets, name), CacheRules) and value.marker != "none"
+]
+RULES = st.sampled_from([*MARKING, BLOCKS, replace(BLOCKS, max_marks=2)])
+PREFIXES = st.sampled_from(
+    [BLOCKS, *(rules for rules in MARKING if not rules.automatic_only and not rules.last_mark_only)]
 )
+"""Rule sets under which one request marks more than its end."""
 FIELDS = ("cache_control", "prompt_cache_breakpoint")
 
 
 def kind(part: Mapping[str, Any]) -> str | None:
-    known = {"text": "text", "image_url": "image", "tool_result": "tool_result"}
-    return known.get(part.get("type", ""))
+    known = {"text": "text", "image_url": "image"}
+    same = ("tool_result", "tool_use")
+    name = part.get("type", "")
+    return name if name in same else known.get(name)
 
 
 SHAPE = PartShape(kind, lambda text: {"type": "text", "text": text})
@@ -63,6 +73,7 @@ BARE_PART = st.one_of(
     st.builds(lambda text: {"type": "text", "text": text}, TEXT),
     st.just({"type": "image_url", "image_url": {"url": "u"}}),
     st.just({"type": "thinking", "thinking": "hm"}),
+    st.just({"type": "tool_use", "id": "c", "name": "t", "input": {"source": {"a": 1}}}),
     st.builds(
         lambda text: {"type": "tool_result", "content": [{"type": "text", "text": text}]}, TEXT
     ),
@@ -76,13 +87,23 @@ def messages_of(part: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str
     return st.lists(message, max_size=10)
 
 
+POINT = st.builds(
+    lambda value: {"cachePoint": value},
+    st.sampled_from([{"type": "default"}, {"type": "default", "ttl": "1h"}, {}, None]),
+)
+
+
 @st.composite
 def marked_parts(draw: st.DrawFn) -> dict[str, Any]:
+    if draw(st.integers(0, 5)) == 0:
+        return draw(POINT)
     part = copy.deepcopy(draw(BARE_PART))
     if draw(st.booleans()):
         part[draw(st.sampled_from(FIELDS))] = draw(MARKER)
     if "content" in part and draw(st.booleans()):
         part["content"][0]["cache_control"] = draw(MARKER)
+    if "content" in part and draw(st.booleans()):
+        part["content"].append(draw(POINT))
     return part
 
 
@@ -95,6 +116,7 @@ TOOLS = st.lists(
     ),
     max_size=3,
 )
+TOOLS_WITH_POINTS = st.lists(st.one_of(st.just({"toolSpec": {"name": "t"}}), POINT), max_size=4)
 INDEX = st.integers(0, 10)
 SLOT = st.one_of(
     st.builds(Slot, INDEX),
@@ -113,7 +135,7 @@ OPTIONS = st.fixed_dictionaries(
         "wishes": st.lists(WISH, max_size=8),
         "policy": POLICY,
         "dynamic": st.lists(st.builds(Slot, INDEX, st.none() | st.integers(0, 3)), max_size=2),
-        "tools": TOOLS,
+        "tools": TOOLS | TOOLS_WITH_POINTS,
         "model": st.sampled_from([None, "qwen-plus", "glm-5.1"]),
     }
 )
@@ -127,21 +149,30 @@ def place(messages: list[dict[str, Any]], options: dict[str, Any]) -> Marked:
 
 def markers(marked: Marked) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield path, holder and marker of every marker in the output, in order, nested ones too."""
-    for index, tool in enumerate(marked.tools):
-        for field in FIELDS:
-            if field in tool:
-                yield f"tools[{index}]", tool, tool[field]
+    yield from markers_of("tools", marked.tools)
     for index, message in enumerate(marked.messages):
         assert not set(FIELDS) & set(message)
         parts = message["content"] if isinstance(message["content"], list) else []
-        for number, part in enumerate(parts):
-            for field in FIELDS:
-                if field in part:
-                    yield f"messages[{index}].content[{number}]", part, part[field]
+        yield from markers_of(f"messages[{index}].content", parts)
+        for part in parts:
             for inner in part.get("content", ()):
-                assert not set(FIELDS) & set(inner)
+                assert not {*FIELDS, "cachePoint"} & set(inner)
     if marked.automatic is not None:
         yield "(request)", {}, marked.automatic
+
+
+def markers_of(
+    path: str, blocks: list[dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for number, block in enumerate(blocks):
+        if "cachePoint" in block:
+            assert number > 0
+            assert "cachePoint" not in blocks[number - 1]
+            assert block["cachePoint"]["type"] == "default"
+            yield f"{path}[{number}]", blocks[number - 1], block["cachePoint"]
+        for field in FIELDS:
+            if field in block:
+                yield f"{path}[{number}]", block, block[field]
 
 
 def text_of(messages: list[dict[str, Any]]) -> list[str]:
@@ -213,9 +244,9 @@ def test_the_plan_names_exactly_the_markers_that_stand_in_the_request(
 ) -> None:
     marked = place(messages, options)
     assert list(marked.plan.placed) == [(path, marker) for path, _, marker in markers(marked)]
-    assert {form for _, holder, _ in markers(marked) for form in FIELDS if form in holder} <= {
-        options["rules"].marker
-    }
+    text = json.dumps([marked.messages, marked.tools])
+    own = {"cache_point": "cachePoint"}.get(options["rules"].marker, options["rules"].marker)
+    assert not [field for field in (*FIELDS, "cachePoint") if field in text and field != own]
 
 
 @given(BARE, OPTIONS)
@@ -233,20 +264,22 @@ def test_strip_without_a_plan_leaves_no_marker_and_the_same_text(
 ) -> None:
     marked = place(messages, options)
     stripped = strip_marks(marked.messages)
-    assert not any(field in json.dumps(stripped) for field in FIELDS)
-    assert not any(field in json.dumps(strip_tool_marks(marked.tools)) for field in FIELDS)
+    text = json.dumps([stripped, strip_tool_marks(marked.tools)])
+    assert not any(field in text for field in (*FIELDS, "cachePoint"))
     assert text_of(stripped) == text_of(messages)
     assert strip_marks(stripped) == stripped
 
 
 @given(WITH_MARKS, OPTIONS)
-def test_strip_body_finds_messages_and_tools_in_both_forms(
+def test_strip_body_finds_messages_and_tools_in_every_form(
     messages: list[dict[str, Any]], options: dict[str, Any]
 ) -> None:
     marked = place(messages, options)
     plain = {"model": "m", "messages": marked.messages, "tools": marked.tools}
     native = {"input": {"messages": marked.messages}, "parameters": {"tools": marked.tools}}
+    converse = {"messages": marked.messages, "toolConfig": {"tools": marked.tools}}
     bare, tools = strip_marks(marked.messages), strip_tool_marks(marked.tools)
+    assert strip_body(converse) == {"messages": bare, "toolConfig": {"tools": tools}}
     assert strip_body(plain) == {"model": "m", "messages": bare, "tools": tools}
     assert strip_body(native) == {"input": {"messages": bare}, "parameters": {"tools": tools}}
 
@@ -392,7 +425,7 @@ def test_the_previous_tail_is_where_the_previous_request_ended(
 
 
 @settings(deadline=None)
-@given(HEAD, ROUNDS, RULES)
+@given(HEAD, ROUNDS, PREFIXES)
 def test_rolling_marks_the_end_of_the_previous_request_whatever_lies_between(
     head: list[dict[str, Any]],
     rounds: list[tuple[dict[str, Any], list[dict[str, Any]]]],
@@ -407,7 +440,7 @@ def test_rolling_marks_the_end_of_the_previous_request_whatever_lies_between(
 
 
 @settings(deadline=None)
-@given(HEAD, ROUNDS, RULES)
+@given(HEAD, ROUNDS, PREFIXES)
 def test_rolling_keeps_its_promise_with_dynamic_content_that_floats_at_the_end(
     head: list[dict[str, Any]],
     rounds: list[tuple[dict[str, Any], list[dict[str, Any]]]],

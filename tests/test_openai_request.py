@@ -279,8 +279,8 @@ def test_null_values_inside_parameters_are_kept() -> None:
         ("auto", "auto"),
         ("none", "none"),
         ("required", "required"),
-        ({"specific": "f"}, {"type": "function", "function": {"name": "f"}}),
-        ({"specific": "unknown"}, {"type": "function", "function": {"name": "unknown"}}),
+        ({"specific": "f"}, {"function": {"name": "f"}, "type": "function"}),
+        ({"specific": "unknown"}, {"function": {"name": "unknown"}, "type": "function"}),
     ],
 )
 def test_tool_choice_is_sent_with_tools(

@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 
+from wiremark import rules as rule_sets
 from wiremark.errors import RuleError
 from wiremark.rules import (
     DASHSCOPE,
@@ -26,7 +27,9 @@ from wiremark.rules import (
     ttl_seconds,
 )
 
-ALL = sorted({entry.rules.name: entry.rules for entry in RULE_TABLE}.values(), key=lambda r: r.name)
+ALL = [
+    value for name in rule_sets.__all__ if isinstance(value := getattr(rule_sets, name), CacheRules)
+]
 NEUTRAL = CacheRules(name="neutral", protocol="none")
 
 
@@ -39,6 +42,11 @@ def test_every_figure_has_a_source(rules: CacheRules) -> None:
         and getattr(rules, field.name) != getattr(NEUTRAL, field.name)
     }
     assert stated <= set(rules.sources)
+
+
+def test_the_table_holds_exported_rules_with_names_of_their_own() -> None:
+    assert {entry.rules for entry in RULE_TABLE} <= set(ALL)
+    assert len({rules.name for rules in ALL}) == len(ALL)
 
 
 @pytest.mark.parametrize("rules", ALL, ids=lambda rules: rules.name)

@@ -29,6 +29,8 @@ FILES = (
     "dashscope/text-generation.json",
     "dashscope/multimodal-generation.json",
     "openai/chat.json",
+    "anthropic/messages.json",
+    "bedrock/converse.json",
 )
 BASE = "https://wiremark.dev/schemas/"
 
@@ -58,7 +60,7 @@ def references(schema: Any) -> list[str]:
 
 def test_no_request_schema_of_the_checkout_is_left_out(checkout: Path) -> None:
     folder = checkout / "schemas"
-    ours = [folder / "markers.json", *folder.glob("dashscope/*"), *folder.glob("openai/*")]
+    ours = [folder / "markers.json", *folder.glob("*/*.json")]
     assert {file.relative_to(folder).as_posix() for file in ours} == set(FILES)
 
 

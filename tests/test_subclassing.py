@@ -303,3 +303,22 @@ def test_a_hook_can_report_what_it_does_not_send() -> None:
     (finding,) = formatter.explain(TALK).findings
     assert (finding.code, finding.path) == ("content-not-sent", "messages[1].content")
     assert formatter.build_request("qwen-plus", TALK).findings == (finding,)
+
+
+class Mute(DashScopeChatFormatter):
+    """Sends nothing of messages without text."""
+
+    def convert_message(self, message, trace):
+        return super().convert_message(message, trace) if message.text else []
+
+
+def test_a_message_that_is_not_sent_passes_its_wish_to_the_one_before() -> None:
+    told = [Msg.user("a"), Msg.user("").with_cache_control(), Msg.user("b")]
+    made = Mute().format(told)
+    assert ["cache_control" in str(message) for message in made] == [True, False]
+    assert [row.reason for row in Mute().explain(told[1:]).decisions] == ["no-slot"]
+
+
+def test_what_an_unsent_message_forbids_is_void() -> None:
+    told = [Msg.user("a"), Msg.user("").with_cache_control(False)]
+    assert "cache_control" in str(Mute(policy="system_and_last").format(told))

@@ -781,7 +781,7 @@ def test_check_returns_findings_that_are_no_errors() -> None:
         ({"model": "m", "input": {"prompt": "a"}}, "dashscope"),
         (chat(USER), "openai"),
         ({"model": "m", "input": "responses"}, None),
-        ({"system": "s", "messages": [USER]}, None),
+        ({"system": "s", "messages": [USER]}, "anthropic"),
         ({}, None),
         ([USER], None),
         (None, None),
@@ -833,7 +833,7 @@ def test_no_json_value_raises_and_none_is_changed(protocol: str, body: Any) -> N
     assert validate(body, protocol=protocol) == findings
     assert {each.code for each in findings} <= set(CODES)
     assert json.dumps([each.to_dict() for each in findings])
-    assert detect_protocol(body) in {None, "openai", "dashscope"}
+    assert detect_protocol(body) in {None, *PROTOCOLS}
 
 
 @given(parts=st.lists(JSON, max_size=4), calls=JSON, tool=JSON)

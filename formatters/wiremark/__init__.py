@@ -16,6 +16,9 @@ from wiremark import seams
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wiremark.anthropic import AnthropicChatFormatter, AnthropicMultiAgentFormatter
+    from wiremark.bedrock import BedrockConverseFormatter
+    from wiremark.conversion import Conversation, Converted, convert, read_body
     from wiremark.dashscope import DashScopeChatFormatter, DashScopeMultiAgentFormatter
     from wiremark.errors import (
         CacheBudgetWarning,
@@ -60,6 +63,14 @@ if TYPE_CHECKING:
         read_messages,
     )
     from wiremark.openai import (
+        DeepSeekFormatter,
+        DeepSeekMultiAgentFormatter,
+        GLMFormatter,
+        GLMMultiAgentFormatter,
+        KimiFormatter,
+        KimiMultiAgentFormatter,
+        MiniMaxFormatter,
+        MiniMaxMultiAgentFormatter,
         OpenAIBaseFormatter,
         OpenAIChatFormatter,
         OpenAIMultiAgentFormatter,
@@ -71,20 +82,33 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AnthropicChatFormatter",
+    "AnthropicMultiAgentFormatter",
     "AudioBlock",
     "Base64Source",
+    "BedrockConverseFormatter",
     "CacheBudgetWarning",
     "CacheRules",
+    "Conversation",
+    "Converted",
     "DashScopeChatFormatter",
     "DashScopeMultiAgentFormatter",
     "DataBlock",
+    "DeepSeekFormatter",
+    "DeepSeekMultiAgentFormatter",
     "Finding",
     "FormatError",
+    "GLMFormatter",
+    "GLMMultiAgentFormatter",
     "GenerateOptions",
     "HintBlock",
     "ImageBlock",
+    "KimiFormatter",
+    "KimiMultiAgentFormatter",
     "MediaPolicy",
     "MessageError",
+    "MiniMaxFormatter",
+    "MiniMaxMultiAgentFormatter",
     "Msg",
     "OpenAIBaseFormatter",
     "OpenAIChatFormatter",
@@ -105,10 +129,12 @@ __all__ = [
     "WiremarkError",
     "Wish",
     "__version__",
+    "convert",
     "dump_messages",
     "looks_like_chat",
     "manual",
     "read_any",
+    "read_body",
     "read_chat",
     "read_messages",
     "rolling",
@@ -119,10 +145,15 @@ __all__ = [
 ]
 
 _EXPORTS: dict[str, str] = {
+    "AnthropicChatFormatter": "wiremark.anthropic",
+    "AnthropicMultiAgentFormatter": "wiremark.anthropic",
     "AudioBlock": "wiremark.messages",
     "Base64Source": "wiremark.messages",
+    "BedrockConverseFormatter": "wiremark.bedrock",
     "CacheBudgetWarning": "wiremark.errors",
     "CacheRules": "wiremark.rules",
+    "Conversation": "wiremark.conversion",
+    "Converted": "wiremark.conversion",
     "DashScopeChatFormatter": "wiremark.dashscope",
     "DashScopeMultiAgentFormatter": "wiremark.dashscope",
     "DataBlock": "wiremark.messages",
@@ -137,6 +168,14 @@ _EXPORTS: dict[str, str] = {
     "OpenAIBaseFormatter": "wiremark.openai",
     "OpenAIChatFormatter": "wiremark.openai",
     "OpenAIMultiAgentFormatter": "wiremark.openai",
+    "DeepSeekFormatter": "wiremark.openai",
+    "DeepSeekMultiAgentFormatter": "wiremark.openai",
+    "GLMFormatter": "wiremark.openai",
+    "GLMMultiAgentFormatter": "wiremark.openai",
+    "KimiFormatter": "wiremark.openai",
+    "KimiMultiAgentFormatter": "wiremark.openai",
+    "MiniMaxFormatter": "wiremark.openai",
+    "MiniMaxMultiAgentFormatter": "wiremark.openai",
     "Plan": "wiremark.marks",
     "Quirks": "wiremark.quirks",
     "ResponseFormat": "wiremark.messages",
@@ -152,10 +191,12 @@ _EXPORTS: dict[str, str] = {
     "VideoBlock": "wiremark.messages",
     "WiremarkError": "wiremark.errors",
     "Wish": "wiremark.marks",
+    "convert": "wiremark.conversion",
     "dump_messages": "wiremark.messages",
     "looks_like_chat": "wiremark.messages",
     "manual": "wiremark.marks",
     "read_any": "wiremark.messages",
+    "read_body": "wiremark.conversion",
     "read_chat": "wiremark.messages",
     "read_messages": "wiremark.messages",
     "rolling": "wiremark.marks",
@@ -198,11 +239,11 @@ def _validate_body(
     protocol: str,
     body: Mapping[str, Any],
     *,
-    model: str | None = None,  # noqa: ARG001  the body names its model
+    model: str | None = None,
 ) -> tuple[Finding, ...]:
     from wiremark.validation import validate
 
-    return validate(body, protocol=protocol)
+    return validate(body, protocol=protocol, model=model)
 
 
 seams.validate_body = _validate_body

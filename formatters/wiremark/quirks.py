@@ -20,7 +20,7 @@ class Quirks:
 
     Requests:
       message_level_marks: marks stand beside `role` and `content`, without budget or veto
-      merged_marks_lost: a wish on a message that is merged into a history is not carried to it
+      merged_marks_lost: a wish on a message that is merged or rebuilt is not carried
       bypass_ignored: DashScope multi-agent ignores `_bypass_multiagent_history_merge`
       first_tool_result_only: a tool message sends its first tool result and loses the others
       history_media_lost: DashScope multi-agent `format` drops audio and turns video into text

@@ -31,6 +31,7 @@ from ..messages import GenerateOptions, Msg, ToolSchema
 from ..quirks import Quirks
 from ..rules import CacheRules, Selection, select_rules
 from .request import Request
+from .session import Session, session_fields
 from .text import Media, derived_call_id
 from .trace import Trace
 
@@ -288,6 +289,12 @@ class BaseFormatter:
         if chosen is False:
             return resolve_policy("manual")
         return resolve_policy(chosen)
+
+    def session_fields(self, options: GenerateOptions, model: str | None) -> Session:
+        """Return what carries the options' session id: body fields, headers, or a finding."""
+        if options.session_id is None:
+            return Session()
+        return session_fields(options.session_id, self.cache_rules(model).rules)
 
     def _finish(self, request: Request, model: str | None, *, validate: bool) -> Request:
         """Validate when asked; raises `BodyInvalid` on what the provider would reject."""

@@ -111,21 +111,27 @@ class Trace:
             self._ends = {}
 
     def end(self, message: Msg, first: int, count: int) -> None:
-        """Turn the wishes of a source message into wishes on the `count` messages from `first`."""
+        """Turn the wishes of a source message into wishes on the `count` messages from `first`.
+
+        A message of which nothing is sent passes its wishes to the end of the one before; what it
+        forbids is void.
+        """
+        last = Slot(message=first + count - 1) if first + count else Slot(message=0, part=-1)
         if message.metadata:
             if message.metadata.get(CACHE_DYNAMIC) is True:
                 self.dynamic.extend(Slot(message=first + number) for number in range(count))
             value = message.metadata.get(CACHE_CONTROL)
-            if value is not None and count:
-                slot = Slot(message=first + count - 1)
+            if value is not None and (count or value is not False):
                 path = f"{self.path}.metadata.{CACHE_CONTROL}"
-                self.wishes.append(Wish("message", value, slot, path))
-        if not self.wants_ends or not count:
+                self.wishes.append(Wish("message", value, last, path))
+        if not self.wants_ends:
             return
         for number, value, where in block_wishes(message):
+            if not count and value is False:
+                continue
             end = self._ends.get(number)
             if end is None or end.message is None or end.message >= count:
-                slot = Slot(message=first + count - 1)
+                slot = last
             else:
                 slot = Slot(message=first + end.message, part=end.part, offset=end.offset)
             self.wishes.append(Wish("block", value, slot, f"{self.path}.{where}"))

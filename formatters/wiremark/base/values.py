@@ -15,6 +15,7 @@ __all__ = [
     "body_extras",
     "copy_json",
     "option_values",
+    "options_changed",
     "options_not_sent",
     "ordered",
     "read_choice",
@@ -45,6 +46,22 @@ def body_extras(
         given = hash_map_sorted(extras)
         given = hash_map_sorted(given, copied=False) if moved else given
     return {key: copy_json(item) for key, item in given.items()}
+
+
+def options_changed(asked: GenerateOptions, sent: GenerateOptions) -> list[Finding]:
+    """Return a finding for each option that the provider takes otherwise, or not at all."""
+    if asked is sent:
+        return []
+    out = []
+    for name in type(asked).model_fields:
+        before, after = getattr(asked, name), getattr(sent, name)
+        if before is not None and before != after:
+            code = "option-not-sent" if after is None else "option-changed"
+            text = f"{name} is not sent" if after is None else f"{name} is sent as {after!r}"
+            out.append(
+                Finding(code, "note", f"options.{name}", text, "the provider takes no other")
+            )
+    return out
 
 
 def ordered(fields: Mapping[str, Any], order: Mapping[str, int]) -> dict[str, Any]:

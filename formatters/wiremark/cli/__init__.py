@@ -15,6 +15,7 @@ import click
 from ..errors import WiremarkError
 from . import io
 from .bodies import strip, validate
+from .convert import convert
 from .formatting import explain, format_
 
 __all__ = ["commands", "main"]
@@ -45,7 +46,7 @@ def commands() -> None:
     """
 
 
-for command in (format_, explain, strip, validate):
+for command in (format_, explain, convert, strip, validate):
     commands.add_command(command)
 
 

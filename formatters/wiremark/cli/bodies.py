@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["strip", "validate"]
 
-_PROTOCOLS: Final = ("dashscope", "openai", "dashscope-text", "dashscope-multimodal")
+_PROTOCOLS: Final = (
+    "dashscope",
+    "openai",
+    "anthropic",
+    "bedrock-converse",
+    "dashscope-text",
+    "dashscope-multimodal",
+)
 _OF_A_BODY: Final = frozenset(["messages", "input", "parameters", "system", "tools"])
 _MANY_FILES: Final = 20
 

@@ -28,6 +28,17 @@ _FORMATTERS: Final = {
     "dashscope-multi-agent": "DashScopeMultiAgentFormatter",
     "openai-chat": "OpenAIChatFormatter",
     "openai-multi-agent": "OpenAIMultiAgentFormatter",
+    "anthropic-chat": "AnthropicChatFormatter",
+    "anthropic-multi-agent": "AnthropicMultiAgentFormatter",
+    "bedrock-converse": "BedrockConverseFormatter",
+    "deepseek": "DeepSeekFormatter",
+    "deepseek-multi-agent": "DeepSeekMultiAgentFormatter",
+    "glm": "GLMFormatter",
+    "glm-multi-agent": "GLMMultiAgentFormatter",
+    "kimi": "KimiFormatter",
+    "kimi-multi-agent": "KimiMultiAgentFormatter",
+    "minimax": "MiniMaxFormatter",
+    "minimax-multi-agent": "MiniMaxMultiAgentFormatter",
 }
 _WORDS: Final = (
     click.argument("source", metavar="INPUT"),

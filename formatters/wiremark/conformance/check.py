@@ -16,13 +16,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..anthropic import AnthropicChatFormatter, AnthropicMultiAgentFormatter
 from ..base import BaseFormatter
+from ..bedrock import BedrockConverseFormatter
 from ..dashscope import DashScopeChatFormatter, DashScopeMultiAgentFormatter
 from ..errors import OptionError, WiremarkError
 from ..marks import Plan, Slot, Wish, strip_body, strip_marks
 from ..media import MediaPolicy
 from ..messages import GenerateOptions, dump_messages, read_messages
-from ..openai import OpenAIBaseFormatter, OpenAIChatFormatter, OpenAIMultiAgentFormatter
+from ..openai import (
+    DeepSeekFormatter,
+    DeepSeekMultiAgentFormatter,
+    GLMFormatter,
+    GLMMultiAgentFormatter,
+    KimiFormatter,
+    KimiMultiAgentFormatter,
+    MiniMaxFormatter,
+    MiniMaxMultiAgentFormatter,
+    OpenAIBaseFormatter,
+    OpenAIChatFormatter,
+    OpenAIMultiAgentFormatter,
+)
 from ..quirks import Quirks
 from ..rules import CacheRules, select_rules
 from ..validation import validate
@@ -36,6 +50,17 @@ FORMATTERS: Final[Mapping[str, type[BaseFormatter]]] = {
     "dashscope-multi-agent": DashScopeMultiAgentFormatter,
     "openai-chat": OpenAIChatFormatter,
     "openai-multi-agent": OpenAIMultiAgentFormatter,
+    "anthropic-chat": AnthropicChatFormatter,
+    "anthropic-multi-agent": AnthropicMultiAgentFormatter,
+    "bedrock-converse": BedrockConverseFormatter,
+    "deepseek": DeepSeekFormatter,
+    "deepseek-multi-agent": DeepSeekMultiAgentFormatter,
+    "glm": GLMFormatter,
+    "glm-multi-agent": GLMMultiAgentFormatter,
+    "kimi": KimiFormatter,
+    "kimi-multi-agent": KimiMultiAgentFormatter,
+    "minimax": MiniMaxFormatter,
+    "minimax-multi-agent": MiniMaxMultiAgentFormatter,
 }
 """The formatters that cases name."""
 

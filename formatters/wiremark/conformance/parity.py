@@ -33,7 +33,18 @@ from ..messages import (
     dump_messages,
     read_messages,
 )
-from ..openai import OpenAIChatFormatter, OpenAIMultiAgentFormatter
+from ..openai import (
+    DeepSeekFormatter,
+    DeepSeekMultiAgentFormatter,
+    GLMFormatter,
+    GLMMultiAgentFormatter,
+    KimiFormatter,
+    KimiMultiAgentFormatter,
+    MiniMaxFormatter,
+    MiniMaxMultiAgentFormatter,
+    OpenAIChatFormatter,
+    OpenAIMultiAgentFormatter,
+)
 from ..quirks import Quirks
 
 __all__ = ["Case", "Outcome", "Report", "attribute", "compare", "load", "main", "run_case"]
@@ -43,6 +54,14 @@ _FORMATTERS: Final[dict[str, type[BaseFormatter]]] = {
     "dashscope_multiagent": DashScopeMultiAgentFormatter,
     "openai_chat": OpenAIChatFormatter,
     "openai_multiagent": OpenAIMultiAgentFormatter,
+    "deepseek": DeepSeekFormatter,
+    "deepseek_multiagent": DeepSeekMultiAgentFormatter,
+    "glm": GLMFormatter,
+    "glm_multiagent": GLMMultiAgentFormatter,
+    "kimi": KimiFormatter,
+    "kimi_multiagent": KimiMultiAgentFormatter,
+    "minimax": MiniMaxFormatter,
+    "minimax_multiagent": MiniMaxMultiAgentFormatter,
 }
 _BASES: Final = {
     "dashscope": "https://dashscope.aliyuncs.com",
@@ -161,8 +180,9 @@ def _replace(value: Any, old: str, new: str) -> Any:
 
 def _formatter(case: Case, quirks: Quirks, results: Path, **more: Any) -> Any:
     kind = _FORMATTERS[case["formatter"]]
-    if "history_prompt" in case:
-        more["history_prompt"] = case["history_prompt"]
+    for name in ("history_prompt", "append_empty_user"):
+        if name in case:
+            more[name] = case[name]
     media = MediaPolicy(tool_result_dir=results)
     return kind(quirks=quirks, media=media, clock=lambda: _MILLIS, **more)
 
@@ -207,12 +227,12 @@ def _request(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> 
     model = case["model"]
     body = formatter.start_body(model, form(messages, model=model), stream=_stream(case))
     body = formatter.apply_tools(body, case.get("tools"))
-    if case.get("tool_choice") is not None:
-        body = formatter.apply_tool_choice(body, case["tool_choice"])
     options = _options(case, "options", drop=_MODEL_LEVEL)
     if formatter.protocol == "dashscope":
         options = options.model_copy(update={"additional_body_params": {}})
     body = formatter.apply_options(body, options, _options(case, "default_options"))
+    if case.get("tool_choice") is not None:
+        body = formatter.apply_tool_choice(body, case["tool_choice"])
     return jsontext.dumps(body, java_numbers=quirks.java_numbers)
 
 

@@ -7,6 +7,7 @@ https://help.aliyun.com/zh/model-studio/context-cache; see `rules/` and `request
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal
 
 from ..base import BaseFormatter, Request, Trace
@@ -156,14 +157,16 @@ class DashScopeChatFormatter(BaseFormatter):
         headers = {"Content-Type": "application/json"}
         if stream:
             headers["X-DashScope-SSE"] = "enable"
+        session = self.session_fields(merged, model)
+        headers.update(session.headers)
         headers.update(merged.additional_headers)
         request = Request(
             body=body,
-            plan=marked.plan,
+            plan=replace(marked.plan, findings=(*marked.plan.findings, *session.findings)),
             path=path_of(endpoint),
             headers=headers,
             query=dict(merged.additional_query_params),
-            findings=(*marked.plan.findings, *findings),
+            findings=(*marked.plan.findings, *session.findings, *findings),
             quirks=self.quirks,
         )
         return self._finish(request, model, validate=validate)

@@ -308,7 +308,7 @@ def _change_ttl(ask: Ask, ttl: str | None, slots: SlotMap) -> None:
     default = slots.rules.default_ttl
     ask.notes.append("ttl-order")
     ask.facts["asked"] = ask.ttl or default or "the default"
-    ask.ttl = ttl
+    ask.ttl = ttl or default
 
 
 def _seconds(ask: Ask, slots: SlotMap) -> int:

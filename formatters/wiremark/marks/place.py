@@ -7,7 +7,7 @@ part which somebody else holds never receives a marker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,13 +17,18 @@ from .decide import Ask, Decided, decide
 from .plan import Plan
 from .policies import Policy, PolicyLike, manual, resolve_policy
 from .report import Reporter
-from .scan import copied, take_from_message, take_from_tool
+from .scan import Taken, cache_point, copied, take_from_message, take_from_tools
 from .slots import Key, PartShape, SlotMap
 from .wish import Slot, Wish
 
 __all__ = ["Marked", "place_marks"]
 
-_NOTES = {"part": None, "message": "message-level", "nested": "nested-in-result"}
+_NOTES = {
+    "part": None,
+    "point": None,
+    "message": "message-level",
+    "nested": "nested-in-result",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,14 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     if policy_name is not None:
         chosen = Policy(policy_name, chosen.select, chosen.ttl)
     paths = _Paths(messages_path, tools_path)
-    existing, notes = _take_existing(out, tools_out, paths)
-    asked = [*existing, *wishes] if existing else wishes
+    existing = _take_existing(out, tools_out, paths)
+    asked: Sequence[Wish] = wishes
+    if existing.points:
+        asked = [replace(wish, at=existing.moved_up(wish.at)) for wish in wishes]
+        dynamic = [existing.moved_up(slot) for slot in dynamic]
+        if turn_starts is not None:
+            turn_starts = [existing.moved_up(slot) for slot in turn_starts]
+    asked = [*existing.wishes, *asked] if existing.wishes else asked
     early = tuple(findings)
     if not asked and not dynamic and chosen.select is manual.select:
         return Marked(out, tools_out, Plan((), early, rules.name, chosen.name, note))
@@ -95,7 +106,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
         turn_starts=turn_starts,
         model=model,
         strict=strict,
-        existing_notes=notes,
+        existing_notes=existing.notes,
     )
     before = reporter.describe(decided)
     placed = _write(out, tools_out, decided, slots)
@@ -121,36 +132,57 @@ def _taken_over(items: Sequence[Mapping[str, Any]], *, owned: bool) -> list[dict
     return items if isinstance(items, list) else list(items)  # type: ignore[arg-type]
 
 
+@dataclass(slots=True)
+class _Existing:
+    """Markers that stood in the input, as wishes with what to report; and where points stood.
+
+    `points` are indices by message; -1 stands for the tools.
+    """
+
+    wishes: list[Wish] = field(default_factory=list)
+    notes: list[str | None] = field(default_factory=list)
+    points: dict[int, list[int]] = field(default_factory=dict)
+
+    def add(self, message: int, taken: Taken, path: str) -> None:
+        for item in taken.found:
+            slot = Slot(tool=item.at) if message < 0 else Slot(message=message, part=item.at)
+            self.wishes.append(Wish("existing", item.value, slot, path + item.path))
+            self.notes.append(_NOTES[item.level])
+        if taken.points:
+            self.points[message] = taken.points
+
+    def moved_up(self, slot: Slot) -> Slot:
+        """Return a slot of the input, counted without cache points."""
+        if slot.tool is not None:
+            return replace(slot, tool=slot.tool - self._before(-1, slot.tool))
+        if slot.message is None or slot.part is None:
+            return slot
+        return replace(slot, part=slot.part - self._before(slot.message, slot.part))
+
+    def _before(self, message: int, index: int) -> int:
+        return sum(point <= index for point in self.points.get(message, ()))
+
+
 def _take_existing(
     messages: list[dict[str, Any]], tools: list[dict[str, Any]], paths: _Paths
-) -> tuple[list[Wish], list[str | None]]:
-    """Take all markers out of messages and tools; return them as wishes, with what to report."""
-    wishes: list[Wish] = []
-    notes: list[str | None] = []
+) -> _Existing:
+    """Take all markers out of messages and tools; return them as wishes."""
+    existing = _Existing()
     for index, message in enumerate(messages):
         fresh, taken = take_from_message(message)
-        if not taken:
-            continue
-        messages[index] = fresh
-        for part, field, value, level in taken:
-            slot = Slot(message=index, part=part)
-            wishes.append(Wish("existing", value, slot, f"{paths.message(index)}.{field}"))
-            notes.append(_NOTES[level])
-    for index, tool in enumerate(tools):
-        without, removed = take_from_tool(tool)
-        if not removed:
-            continue
-        tools[index] = without
-        for field, value in removed:
-            path = f"{paths.tools}[{index}].{field}"
-            wishes.append(Wish("existing", value, Slot(tool=index), path))
-            notes.append(None)
-    return wishes, notes
+        if taken.found:
+            messages[index] = fresh
+            existing.add(index, taken, f"{paths.message(index)}.")
+    bare, taken = take_from_tools(tools)
+    if taken.found:
+        tools[:] = bare
+        existing.add(-1, taken, paths.tools)
+    return existing
 
 
 @dataclass(slots=True)
 class _Placed:
-    """Where the marks went: boundary to part index, converted messages, and the automatic mark."""
+    """Where the marks went: boundary to index, converted messages, and the automatic mark."""
 
     parts: dict[Key, int]
     converted: tuple[int, ...]
@@ -169,13 +201,14 @@ def _write(
     by_message: dict[int, list[tuple[Key, Ask]]] = {}
     rules = slots.rules
     for key, ask in decided.marks.items():
-        if key[0] < 0:
-            tools[key[1]] = {**tools[key[1]], rules.marker: rules.marker_value(ask.ttl)}
-        elif key == slots.whole:
+        if key == slots.whole:
             automatic = rules.marker_value(ask.ttl)
         else:
             by_message.setdefault(key[0], []).append((key, ask))
     for index, marks in by_message.items():
+        if index < 0:
+            _write_marks(tools, [key[1] for key, _ in marks], marks, rules, parts)
+            continue
         message = messages[index]
         content = message["content"]
         if isinstance(content, str):
@@ -186,11 +219,29 @@ def _write(
         else:
             fresh = list(content)
             numbers = [key[1] for key, _ in marks]
-        for number, (key, ask) in zip(numbers, marks, strict=True):
-            fresh[number] = {**fresh[number], rules.marker: rules.marker_value(ask.ttl)}
-            parts[key] = number
+        _write_marks(fresh, numbers, marks, rules, parts)
         messages[index] = {**message, "content": fresh}
     return _Placed(parts, tuple(converted), automatic)
+
+
+def _write_marks(
+    blocks: list[Any],
+    numbers: Sequence[int],
+    marks: Sequence[tuple[Key, Ask]],
+    rules: CacheRules,
+    parts: dict[Key, int],
+) -> None:
+    """Write markers on, or behind, the numbered blocks of a list, and note where they stand."""
+    points = 0
+    for number, (key, ask) in zip(numbers, marks, strict=True):
+        marker = rules.marker_value(ask.ttl)
+        if rules.marker == "cache_point":
+            points += 1
+            parts[key] = number + points
+            blocks.insert(parts[key], cache_point(marker))
+        else:
+            parts[key] = number
+            blocks[number] = {**blocks[number], rules.marker: marker}
 
 
 def _cut(text: str, cuts: Sequence[int], shape: PartShape) -> list[dict[str, Any]]:

@@ -81,6 +81,9 @@ def _system_and_last(view: RequestView) -> Iterator[tuple[str, Slot | None]]:
 
 
 def _rolling(view: RequestView) -> Iterator[tuple[str, Slot | None]]:
+    if view.rules.budget == 1:
+        yield "tail", view.tail
+        return
     yield "end of the tools", view.tools_end
     yield "end of the stable head", view.stable_head_end
     yield "previous tail", view.previous_tail
@@ -98,7 +101,10 @@ system_and_last: Final = Policy("system_and_last", _system_and_last)
 """Mark every system message, and the tail: what agentscope-java selects."""
 
 rolling: Final = Policy("rolling", _rolling)
-"""Mark the end of tools and stable head, the previous tail and the tail: for agent loops."""
+"""Mark the end of tools and stable head, the previous tail and the tail: for agent loops.
+
+Where the provider reads a single mark, it is the tail alone.
+"""
 
 stable_head: Final = Policy("stable_head", _stable_head)
 """Mark the end of the stable head alone: one long system prompt, short changing questions."""

@@ -131,7 +131,7 @@ class Reporter:
         first = decided.view.dynamic_start
         return {
             "rules": rules.name,
-            "ttls": ", ".join(rules.ttls),
+            "ttls": ", ".join(rules.ttls) or "no TTL to ask for",
             "ttl": ask.ttl or rules.default_ttl or "the default",
             "asked_slot": self._where(ask.wish.at, None),
             "dynamic": "" if first is None else self._where(first, None),
@@ -171,7 +171,8 @@ class Reporter:
 
     def _where(self, slot: Slot, part: int | None) -> str:
         if slot.tool is not None:
-            return f"{self._tools_path}[{slot.tool}]"
+            tool = slot.tool if part is None else part
+            return self._tools_path if tool < 0 else f"{self._tools_path}[{tool}]"
         if slot.message is None:
             return "(request)"
         path = self._message_path(slot.message)
@@ -187,8 +188,8 @@ class Reporter:
         if slot.tool is not None:
             tools = self._slots.tools
             tool = tools[slot.tool] if 0 <= slot.tool < len(tools) else {}
-            function = tool.get("function")
-            named = function if isinstance(function, dict) else tool
+            inner = tool.get("function", tool.get("toolSpec"))
+            named = inner if isinstance(inner, dict) else tool
             return Place(slot, "tool", _first_words(named.get("name")))
         messages = self._slots.messages
         if slot.message is None or not 0 <= slot.message < len(messages):

@@ -201,7 +201,11 @@ class SlotMap:
 
     def asked_before(self, key: Key, offset: int | None) -> bool:
         """Say whether a mark was asked for at `key`, before white space that ends at `offset`."""
-        return offset is not None and self._cuts.get(key, offset) < offset
+        if offset is None:
+            return False
+        content = self._content(key[0])
+        end = min(offset, len(content)) if isinstance(content, str) else offset
+        return self._cuts.get(key, end) < end
 
     def ends(self, key: Key) -> bool:
         """Say whether no later boundary of the same message exists."""
@@ -252,6 +256,8 @@ class SlotMap:
                 part = _part_at(content, slot.offset)
             found = self.last_in(message, None if part is None else part + 1)
             if found is not None:
+                if slot.offset is not None:
+                    self._cut((message, found), slot.offset)
                 moved = part is not None and found < min(part, len(content) - 1)
                 return (message, found), "cannot-carry" if moved else ""
         return self._earlier(message)
@@ -275,7 +281,7 @@ class SlotMap:
     def _resolve_tool(self, tool: int) -> tuple[Key | None, str]:
         if self.rules.tool_slot and 0 <= tool < len(self.tools):
             return (-1, tool), ""
-        if self.rules.tools_in_prefix == "system":
+        if self.rules.tools_in_prefix == "system" and tool >= 0:
             head = next(
                 (i for i, m in enumerate(self.messages) if m.get("role") not in SYSTEM_ROLES),
                 len(self.messages),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .plan import Plan
-from .scan import copied, take_from_message, take_from_tool
+from .scan import copied, take_from_message, take_from_tools
 from .slots import PartShape
 
 __all__ = ["strip_body", "strip_marks", "strip_tool_marks"]
@@ -22,8 +22,8 @@ def strip_marks(
 
     With the `plan` that placed the marks, every string that became an array is the same string
     again. Without it, an array of one text part that carried a marker becomes a string, all other
-    arrays stay arrays. A text part has a string under `text` and otherwise at most `type: "text"`;
-    `shape`, if given, must call it text as well.
+    arrays stay arrays, as do those from which a cache point was taken. A text part has a string
+    under `text` and otherwise at most `type: "text"`; `shape`, if given, must call it text as well.
     """
     converted = frozenset(plan.converted) if plan is not None else None
     out: list[dict[str, Any]] = []
@@ -34,7 +34,7 @@ def strip_marks(
             if converted is not None:
                 restore = index in converted and all(_is_text(part, shape) for part in content)
             else:
-                marked = any(level == "part" for _, _, _, level in taken)
+                marked = any(item.level == "part" for item in taken.found)
                 restore = marked and len(content) == 1 and _is_text(content[0], shape)
             if restore:
                 fresh["content"] = "".join(part["text"] for part in content)
@@ -43,8 +43,8 @@ def strip_marks(
 
 
 def strip_tool_marks(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return tool definitions without any marker; the input is not modified."""
-    return [copied(take_from_tool(dict(tool))[0]) for tool in tools]
+    """Return tool definitions without markers and cache points; the input is not modified."""
+    return [copied(tool) for tool in take_from_tools([dict(tool) for tool in tools])[0]]
 
 
 def strip_body(
@@ -52,11 +52,12 @@ def strip_body(
 ) -> dict[str, Any]:
     """Return a request body without any marker; the input is not modified.
 
-    Messages and tools are looked for at the top, under `input` and under `parameters`; a `system`
-    array is stripped too. A top-level `cache_control` is removed, `prompt_cache_options` stays.
+    Messages and tools are looked for at the top, under `input`, `parameters` and `toolConfig`; a
+    `system` array is stripped too. A top-level `cache_control` is removed, `prompt_cache_options`
+    stays.
     """
     out = {key: value for key, value in body.items() if key != "cache_control"}
-    for name in ("input", "parameters"):
+    for name in ("input", "parameters", "toolConfig"):
         if isinstance(out.get(name), Mapping):
             out[name] = _strip_fields(out[name], plan, shape)
     return copied(_strip_fields(out, plan, shape))  # type: ignore[no-any-return]

@@ -31,6 +31,7 @@ class GenerateOptions(BaseModel):
     """Options of one call, or defaults of many; a field that is null is not set.
 
     Limits and budgets are in tokens. `cache_control` chooses the policy of automatic cache marks.
+    `session_id` keeps a conversation on one cache, where the provider has a field for that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -54,6 +55,7 @@ class GenerateOptions(BaseModel):
     model_name: str | None = None
     endpoint_path: str | None = None
     base_url: str | None = None
+    session_id: str | None = None
     cache_control: Annotated[Any, BeforeValidator(_policy)] = None
     additional_body_params: dict[str, Any] = Field(default_factory=dict)
     additional_headers: dict[str, str] = Field(default_factory=dict)

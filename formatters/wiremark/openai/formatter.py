@@ -7,10 +7,11 @@ breakpoints from it on, `cache_control` at DashScope's compatible mode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ..base import BaseFormatter, Request, Trace
-from ..base.values import options_not_sent, read_choice, read_tools
+from ..base.values import options_changed, options_not_sent, read_choice, read_tools
 from ..findings import Finding
 from ..marks import PartShape
 from ..messages import GenerateOptions, Msg, ToolChoice, ToolSchema
@@ -41,11 +42,13 @@ class OpenAIBaseFormatter(BaseFormatter):
     """The base of OpenAI's family: vendors differ by hooks and data.
 
     assistant_media: whether the provider takes media in assistant messages (OpenAI does not).
+    stream_options: whether a streamed request asks for usage in its last chunk.
     """
 
     protocol: ClassVar[str] = "openai-chat"
     shape: ClassVar[PartShape] = SHAPE
     assistant_media: ClassVar[bool] = False
+    stream_options: ClassVar[bool] = True
 
     def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         """Return the wire messages of one message, as fresh dicts without marks (hook)."""
@@ -57,6 +60,35 @@ class OpenAIBaseFormatter(BaseFormatter):
         """Say whether tools may carry `strict` (hook)."""
         return True
 
+    def adapt_options(
+        self,
+        options: GenerateOptions,
+        model: str,  # noqa: ARG002 for subclasses
+    ) -> GenerateOptions:
+        """Return the options as the provider takes them for a model (hook)."""
+        return options
+
+    def extra_defaults(self) -> dict[str, Any]:
+        """Return body parameters that every request has unless the options replace them (hook)."""
+        return {}
+
+    def finish_messages(
+        self,
+        messages: list[dict[str, Any]],
+        trace: Trace,  # noqa: ARG002 for subclasses
+    ) -> list[dict[str, Any]]:
+        """Return all wire messages as the provider takes them, before marks (hook)."""
+        return messages
+
+    def _encode(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
+        return self.finish_messages(super()._encode(messages, trace), trace)
+
+    def _extras(
+        self, options: GenerateOptions
+    ) -> tuple[dict[str, Any], dict[str, Any], list[Finding]]:
+        given = {**self.extra_defaults(), **options.additional_body_params}
+        return extra_values(given, self.quirks)
+
     def apply_options(
         self,
         body: Mapping[str, Any],
@@ -65,9 +97,14 @@ class OpenAIBaseFormatter(BaseFormatter):
     ) -> dict[str, Any]:
         """Return the body with the options' fields and additional parameters."""
         merged = self._merged(options, defaults)
-        typed, extra, _ = extra_values(merged.additional_body_params, self.quirks)
-        values = option_values(merged, self.quirks)
-        return {**ordered({**body, **values, **typed}), **extra}
+        typed, extra, _ = self._extras(merged)
+        return {**self._with_options(body, merged, typed), **extra}
+
+    def _with_options(
+        self, body: Mapping[str, Any], options: GenerateOptions, typed: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        adapted = self.adapt_options(options, str(body.get("model")))
+        return ordered({**body, **option_values(adapted, self.quirks), **typed})
 
     def apply_tools(
         self, body: Mapping[str, Any], tools: Iterable[ToolSchema | Mapping[str, Any]] | None
@@ -123,25 +160,35 @@ class OpenAIBaseFormatter(BaseFormatter):
             paths=self.body_paths,
         )
         body = self.start_body(model, marked.messages, stream=stream)
-        if stream:
+        if stream and self.stream_options:
             body["stream_options"] = {"include_usage": True}
         body = self._with_marks(self.apply_tools(body, schemas), marked)
-        typed, extra, unread = extra_values(merged.additional_body_params, self.quirks)
-        body = self.apply_options(body, merged.model_copy(update={"additional_body_params": typed}))
+        typed, extra, unread = self._extras(merged)
+        body = self._with_options(body, merged, typed)
         findings = options_not_sent(merged, NOT_SENT) + unread
+        findings += options_changed(merged, self.adapt_options(merged, model))
         choice = read_choice(tool_choice) or merged.tool_choice
         if choice is not None and schemas:
-            body = self.apply_tool_choice(body, choice)
+            chosen = self.apply_tool_choice({**extra, **body}, choice)
+            body = {key: value for key, value in chosen.items() if key in body or key not in extra}
+            if body.get("tool_choice") != choice_value(choice):
+                text = f"tool choice `{choice.mode}` is sent as {body.get('tool_choice')!r}"
+                findings.append(Finding("tool-choice-weakened", "note", "tool_choice", text))
         elif choice is not None:
             text = "tool_choice is not sent: there are no tools"
             findings.append(Finding("option-not-sent", "note", "tool_choice", text))
+        session = self.session_fields(merged, model)
         request = Request(
-            body={**body, **extra},
-            plan=marked.plan,
+            body={**body, **extra, **session.body},
+            plan=replace(marked.plan, findings=(*marked.plan.findings, *session.findings)),
             path=f"/v1{merged.endpoint_path or '/chat/completions'}",
-            headers={"Content-Type": "application/json", **merged.additional_headers},
+            headers={
+                "Content-Type": "application/json",
+                **session.headers,
+                **merged.additional_headers,
+            },
             query=dict(merged.additional_query_params),
-            findings=(*marked.plan.findings, *findings),
+            findings=(*marked.plan.findings, *session.findings, *findings),
             base_url=merged.base_url or "",
             quirks=self.quirks,
             repeated={name: body[name] for name in extra if name in body},

@@ -24,10 +24,17 @@ from ..messages import BYPASS_HISTORY_MERGE, Msg, Role
 from .formatter import OpenAIBaseFormatter
 from .merge import cut_history
 
-__all__ = ["OpenAIMultiAgentFormatter"]
+__all__ = ["HistorySettings", "OpenAIMultiAgentFormatter"]
 
 _SYSTEM: Final = Role.SYSTEM
 _TOOL: Final = Role.TOOL
+
+
+class HistorySettings(FormatterSettings, total=False):
+    """Settings that multi-agent formatters take beside those of every formatter."""
+
+    history_prompt: str
+    history_layout: HistoryLayout
 
 
 class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
@@ -77,6 +84,9 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
         return [{"role": "user", "content": content + made[-1]}]
 
     def _encode(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
+        return self.finish_messages(self._encode_groups(messages, trace), trace)
+
+    def _encode_groups(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
         lost = self.quirks.merged_marks_lost
         groups = self.group_messages(require_messages(messages))

@@ -121,5 +121,5 @@ def tool_values(
 def choice_value(choice: ToolChoice) -> Any:
     """Return a tool choice as the API takes it."""
     if choice.mode == "specific":
-        return {"type": "function", "function": {"name": choice.name}}
+        return {"function": {"name": choice.name}, "type": "function"}
     return choice.mode

@@ -32,6 +32,10 @@ MarkerForm: TypeAlias = Literal["cache_control", "prompt_cache_breakpoint", "cac
 _V = TypeVar("_V")
 _TTL = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MARKER_VALUES = {
+    "prompt_cache_breakpoint": ("mode", "explicit"),
+    "cache_point": ("type", "default"),
+}
 
 
 def ttl_seconds(ttl: object) -> int | None:
@@ -41,9 +45,11 @@ def ttl_seconds(ttl: object) -> int | None:
 
 
 def marker_value(form: str, ttl: str | None = None) -> dict[str, Any]:
-    """Return a fresh marker of a form; without `ttl` the provider's default applies."""
-    explicit = form == "prompt_cache_breakpoint"
-    value: dict[str, Any] = {"mode": "explicit"} if explicit else {"type": "ephemeral"}
+    """Return a fresh marker of a form; without `ttl` the provider's default applies.
+
+    Of a `cache_point` it is what stands inside the `cachePoint` block.
+    """
+    value: dict[str, Any] = dict([_MARKER_VALUES.get(form, ("type", "ephemeral"))])
     if ttl is not None:
         value["ttl"] = ttl
     return value
@@ -103,23 +109,37 @@ class Implicit:
 
     `min_tokens` is the least prefix in tokens, `rounding` the step in which it grows,
     `read_multiplier` the price of a cached input token against an uncached one; `None` is unknown.
+    `*_by_model` hold what differs, as pairs of a glob and a figure.
     `excludes_explicit`: a request has either this or explicit marks, never both.
     """
 
     min_tokens: int | None = None
+    min_tokens_by_model: tuple[tuple[str, int], ...] = ()
     rounding: int | None = None
     read_multiplier: float | None = None
     read_multiplier_by_model: tuple[tuple[str, float | None], ...] = ()
     excludes_explicit: bool = False
 
+    def min_tokens_for(self, model: str | None) -> int | None:
+        """Return the least cacheable prefix of a model in tokens, `None` if unknown."""
+        return by_model(self.min_tokens_by_model, model, self.min_tokens)
+
+    def read_multiplier_for(self, model: str | None) -> float | None:
+        """Return the price of a read token against an uncached one, `None` if unknown."""
+        return by_model(self.read_multiplier_by_model, model, self.read_multiplier)
+
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
-    """A field of the body, or a header, that keeps a conversation on one cache."""
+    """A field of the body, or a header, that keeps a conversation on one cache.
+
+    Its value is the session's id, of `max_length` characters at most, or the word `enable`.
+    """
 
     where: Literal["body", "header"]
     name: str
     value: Literal["session", "enable"] = "session"
+    max_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

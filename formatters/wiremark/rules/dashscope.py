@@ -1,13 +1,20 @@
-"""Alibaba DashScope (Model Studio): explicit cache, classic rules; native and compatible mode."""
+"""Alibaba DashScope (Model Studio): explicit cache, classic rules and those of Qwen4."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
-from .core import CacheRules, Implicit, Source
+from .core import Affinity, CacheRules, Implicit, Source
 
-__all__ = ["DASHSCOPE", "DASHSCOPE_COMPATIBLE", "OPENAI_COMPATIBLE"]
+__all__ = [
+    "DASHSCOPE",
+    "DASHSCOPE_ANTHROPIC",
+    "DASHSCOPE_COMPATIBLE",
+    "DASHSCOPE_RESPONSES",
+    "OPENAI_COMPATIBLE",
+    "QWEN4",
+]
 
 _READ = "2026-11-21"
 _PAGE = Source("https://help.aliyun.com/zh/model-studio/context-cache", _READ)
@@ -116,6 +123,84 @@ DASHSCOPE_COMPATIBLE: Final = replace(
     DASHSCOPE, name="dashscope-compatible", protocol="openai-chat"
 )
 """DashScope's OpenAI-compatible mode: the same rules."""
+
+DASHSCOPE_ANTHROPIC: Final = replace(
+    DASHSCOPE,
+    name="dashscope-anthropic",
+    protocol="anthropic",
+    kinds=frozenset({"text", "image", "tool_result"}),
+    tool_batch_end=False,
+    sources={
+        **DASHSCOPE.sources,
+        "kinds": Source(
+            _PAGE.url,
+            _READ,
+            "text and image blocks of any role, and what stands for a tool message; others unknown",
+        ),
+    },
+)
+"""DashScope's Anthropic-compatible endpoint: the same cache, in Anthropic's blocks.
+
+The results of a batch of tools are blocks of one message there, and a mark stands at its end.
+"""
+
+_QWEN4_PAGE = Source(
+    "https://help.aliyun.com/zh/model-studio/explicit-cache-qwen4",
+    _READ,
+    "page of 2026-11-16, of which the beginning is stored",
+)
+_AS_CLASSIC = Source(_QWEN4_PAGE.url, _READ, "not stated for qwen4: as in the classic rules")
+
+QWEN4: Final = CacheRules(
+    name="qwen4",
+    protocol="openai-chat",
+    marker="prompt_cache_breakpoint",
+    max_marks=4,
+    kinds=DASHSCOPE.kinds,
+    tools_in_prefix="system",
+    reuse_at="message",
+    tool_batch_end=True,
+    lookback_blocks=20,
+    min_tokens=1024,
+    sources={
+        "marker": Source(
+            _QWEN4_PAGE.url, _READ, "cache_control on a block is accepted with the same meaning"
+        ),
+        "max_marks": _AS_CLASSIC,
+        "over_limit": Source(_QWEN4_PAGE.url, _READ, "unknown"),
+        "ttls": Source(
+            _QWEN4_PAGE.url,
+            _READ,
+            "5 minutes or 1 hour; where the TTL is written is unknown, so none is written",
+        ),
+        "kinds": _AS_CLASSIC,
+        "tools_in_prefix": _AS_CLASSIC,
+        "automatic": Source(_QWEN4_PAGE.url, _READ, "exists; the field that asks for it unknown"),
+        "reuse_at": _AS_CLASSIC,
+        "tool_batch_end": _AS_CLASSIC,
+        "lookback_blocks": _QWEN4_PAGE,
+        "min_tokens": _QWEN4_PAGE,
+        "write_multipliers": Source(_QWEN4_PAGE.url, _READ, "unknown"),
+    },
+)
+"""Qwen4 in DashScope's compatible mode; what its page does not tell is kept as it was before."""
+
+DASHSCOPE_RESPONSES: Final = CacheRules(
+    name="dashscope-responses",
+    protocol="openai-responses",
+    implicit=Implicit(min_tokens=1024),
+    affinity=(Affinity("header", "x-dashscope-session-cache", "enable"),),
+    sources=dict.fromkeys(
+        ("implicit", "affinity"),
+        Source(
+            "https://help.aliyun.com/zh/model-studio/compatibility-with-openai-responses-api",
+            _READ,
+            "page of September 2026; the header turns on the session cache, which follows"
+            " previous_response_id from 1024 tokens on and takes no marks",
+        ),
+    ),
+)
+"""DashScope's Responses endpoint: a session cache, turned on by a header."""
 
 OPENAI_COMPATIBLE: Final = replace(
     DASHSCOPE_COMPATIBLE,

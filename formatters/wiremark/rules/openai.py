@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-from .core import CacheRules, Implicit, Source
+from .core import Affinity, CacheRules, Implicit, Source
 
 __all__ = ["OPENAI", "OPENAI_IMPLICIT"]
 
 _READ = "2026-11-21"
 _GUIDE = Source("https://developers.openai.com/api/docs/guides/prompt-caching", _READ)
 _SDK = Source("https://github.com/openai/openai-python", _READ, "3.52.0, docstrings and types")
+_KEY = (Affinity("body", "prompt_cache_key"),)
 
 OPENAI_IMPLICIT: Final = CacheRules(
     name="openai-implicit",
     protocol="openai-chat",
     implicit=Implicit(min_tokens=2048, rounding=128),
+    affinity=_KEY,
     sources={
         "implicit": Source(
             _GUIDE.url,
             _READ,
             "minimum 2,048 as of 2026-09-02, 'varies by request settings' as of 2026-09-23",
-        )
+        ),
+        "affinity": _GUIDE,
     },
 )
 """OpenAI before GPT-5.6: caches by itself, takes no marks."""
@@ -41,6 +44,7 @@ OPENAI: Final = CacheRules(
     write_multipliers={"30m": 1.25},
     read_multiplier=0.1,
     implicit=Implicit(min_tokens=1024, read_multiplier=0.1),
+    affinity=_KEY,
     sources={
         "marker": _SDK,
         "max_marks": _GUIDE,
@@ -66,6 +70,7 @@ OPENAI: Final = CacheRules(
         "write_multipliers": _GUIDE,
         "read_multiplier": _GUIDE,
         "implicit": _GUIDE,
+        "affinity": Source(_GUIDE.url, _READ, "for accounting and isolation only"),
     },
 )
 """OpenAI from GPT-5.6 on: explicit breakpoints beside the implicit one."""

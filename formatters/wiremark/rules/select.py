@@ -13,9 +13,29 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ..errors import RuleError
+from .anthropic import ANTHROPIC, ANTHROPIC_CLOUD, ANTHROPIC_COMPATIBLE
+from .bedrock import BEDROCK
 from .core import CacheRules, bare_model_name
-from .dashscope import DASHSCOPE, DASHSCOPE_COMPATIBLE, OPENAI_COMPATIBLE
+from .dashscope import (
+    DASHSCOPE,
+    DASHSCOPE_ANTHROPIC,
+    DASHSCOPE_COMPATIBLE,
+    DASHSCOPE_RESPONSES,
+    OPENAI_COMPATIBLE,
+    QWEN4,
+)
+from .minimax import MINIMAX, MINIMAX_OPENAI
+from .moonshot import KIMI_CHAT, KIMI_MESSAGES
 from .openai import OPENAI, OPENAI_IMPLICIT
+from .openrouter import (
+    OPENROUTER,
+    OPENROUTER_ANTHROPIC,
+    OPENROUTER_ANY,
+    OPENROUTER_GEMINI,
+    OPENROUTER_OPENAI,
+    OPENROUTER_QWEN,
+)
+from .others import DEEPSEEK, GEMINI_CHAT, GLM, GROQ, NO_MARKERS, XAI
 
 __all__ = ["RULE_TABLE", "RuleEntry", "Selection", "model_version", "select_rules"]
 
@@ -109,32 +129,78 @@ def _note(entry: RuleEntry, host: str, model: str) -> str:
             f"model {model!r} is not among those that {entry.rules.name} lists for explicit"
             " caching: marks may have no effect"
         )
-    if host and entry.host == "*" and entry.model != "*" and not _is_named(host):
+    if host and entry.host == "*" and entry.model != "*" and not _is_named(entry.protocol, host):
         notes.append(f"host {host!r} is unknown: rules chosen by model name")
     return "; ".join(notes)
 
 
-def _is_named(host: str) -> bool:
-    return any(entry.host != "*" and fnmatchcase(host, entry.host) for entry in RULE_TABLE)
+def _is_named(protocol: str, host: str) -> bool:
+    return any(
+        entry.protocol == protocol and entry.host != "*" and fnmatchcase(host, entry.host)
+        for entry in RULE_TABLE
+    )
 
 
 _UNKNOWN = (
     "no rule knows this host and model: marks are written as cache_control,"
     " within the limits of DashScope's compatible mode"
 )
-_QWEN4 = (
+_QWEN4_CLASSIC = (
     "qwen4: cache_control is accepted with the same meaning; its own form and its longer TTL"
     " are not used"
 )
+_QWEN4 = (
+    "qwen4: how many marks it takes, and where a TTL or an automatic mark is written, is unknown;"
+    " four marks at most and no TTL are written"
+)
 _NO_VERSION = "the model name has no version: no marks are written, OpenAI caches by itself"
+_ANY_ANTHROPIC = (
+    "no rule knows this host and model: marks of five minutes are written as cache_control,"
+    " and none for the request as a whole"
+)
+_CLOUD = "an automatic mark is refused for older models here and is not written for any"
+_OPENROUTER = "no rule knows marks for this model on OpenRouter: none are written"
+_ANY_ROUTE = (
+    "the model behind OpenRouter is not named: marks are written as cache_control, within the"
+    " limits of DashScope's compatible mode"
+)
+_BY_NAME = "chosen by model name: a service that hosts this model under its own rules may differ"
+_NOTHING = "nothing is known of caching here: no marks are written"
+_ANY_BEDROCK = "which models cache is not in the rules: a cachePoint may be refused or unused"
+
+
+def _of_model(glob: str, rules: CacheRules, protocol: str = "openai-chat") -> RuleEntry:
+    return RuleEntry(protocol, "*", glob, rules, _BY_NAME)
+
 
 RULE_TABLE: Final[tuple[RuleEntry, ...]] = (
-    RuleEntry("dashscope", "*", "qwen4*", DASHSCOPE, _QWEN4),
+    # DashScope's own protocol
+    RuleEntry("dashscope", "*", "qwen4*", DASHSCOPE, _QWEN4_CLASSIC),
     RuleEntry("dashscope", "*", "*", DASHSCOPE),
-    RuleEntry("openai-chat", "dashscope*.aliyuncs.com", "qwen4*", DASHSCOPE_COMPATIBLE, _QWEN4),
-    RuleEntry("openai-chat", "*.maas.aliyuncs.com", "qwen4*", DASHSCOPE_COMPATIBLE, _QWEN4),
+    # chat completions, by host
+    RuleEntry("openai-chat", "dashscope*.aliyuncs.com", "qwen4*", QWEN4, _QWEN4),
+    RuleEntry("openai-chat", "*.maas.aliyuncs.com", "qwen4*", QWEN4, _QWEN4),
     RuleEntry("openai-chat", "dashscope*.aliyuncs.com", "*", DASHSCOPE_COMPATIBLE),
     RuleEntry("openai-chat", "*.maas.aliyuncs.com", "*", DASHSCOPE_COMPATIBLE),
+    RuleEntry("openai-chat", "openrouter.ai", "claude*", OPENROUTER_ANTHROPIC),
+    RuleEntry("openai-chat", "openrouter.ai", "gemini*", OPENROUTER_GEMINI),
+    RuleEntry("openai-chat", "openrouter.ai", "qwen*", OPENROUTER_QWEN),
+    RuleEntry("openai-chat", "openrouter.ai", "gpt-[0-9]*", OPENROUTER_OPENAI, since=(5, 6)),
+    RuleEntry("openai-chat", "openrouter.ai", "gpt-[0-9]*", OPENROUTER),
+    RuleEntry("openai-chat", "openrouter.ai", "", OPENROUTER_ANY, _ANY_ROUTE),
+    RuleEntry("openai-chat", "openrouter.ai", "auto", OPENROUTER_ANY, _ANY_ROUTE),
+    RuleEntry("openai-chat", "openrouter.ai", "*", OPENROUTER, _OPENROUTER),
+    RuleEntry("openai-chat", "api.deepseek.com", "*", DEEPSEEK),
+    RuleEntry("openai-chat", "open.bigmodel.cn", "*", GLM),
+    RuleEntry("openai-chat", "api.z.ai", "*", GLM),
+    RuleEntry("openai-chat", "api.moonshot.*", "*", KIMI_CHAT),
+    RuleEntry("openai-chat", "api.kimi.com", "*", KIMI_CHAT),
+    RuleEntry("openai-chat", "api.minimax*", "*", MINIMAX_OPENAI),
+    RuleEntry("openai-chat", "api.x.ai", "*", XAI),
+    RuleEntry("openai-chat", "api.groq.com", "*", GROQ),
+    RuleEntry("openai-chat", "generativelanguage.googleapis.com", "*", GEMINI_CHAT),
+    RuleEntry("openai-chat", "api.mistral.ai", "*", NO_MARKERS, _NOTHING),
+    # chat completions, by model
     RuleEntry("openai-chat", "*", "gpt-oss*", OPENAI_COMPATIBLE, _UNKNOWN),
     RuleEntry("openai-chat", "*", "gpt-35*", OPENAI_IMPLICIT),
     RuleEntry("openai-chat", "*", "gpt-[0-9]*", OPENAI, since=(5, 6)),
@@ -144,10 +210,42 @@ RULE_TABLE: Final[tuple[RuleEntry, ...]] = (
     RuleEntry("openai-chat", "*", "o[134]", OPENAI_IMPLICIT),
     RuleEntry("openai-chat", "*", "o[134]-*", OPENAI_IMPLICIT),
     RuleEntry("openai-chat", "api.openai.com", "*", OPENAI_IMPLICIT, _NO_VERSION),
-    RuleEntry("openai-chat", "*", "qwen4*", DASHSCOPE_COMPATIBLE, _QWEN4),
+    RuleEntry("openai-chat", "*", "qwen4*", QWEN4, _QWEN4),
     RuleEntry("openai-chat", "*", "qwen*", DASHSCOPE_COMPATIBLE),
     RuleEntry("openai-chat", "*", "qwq*", DASHSCOPE_COMPATIBLE),
     RuleEntry("openai-chat", "*", "qvq*", DASHSCOPE_COMPATIBLE),
+    _of_model("deepseek-*", DEEPSEEK),
+    _of_model("glm-*", GLM),
+    _of_model("kimi-*", KIMI_CHAT),
+    _of_model("moonshot-*", KIMI_CHAT),
+    _of_model("minimax*", MINIMAX_OPENAI),
+    _of_model("grok-*", XAI),
+    _of_model("gemini-*", GEMINI_CHAT),
     RuleEntry("openai-chat", "*", "*", OPENAI_COMPATIBLE, _UNKNOWN),
+    # Anthropic's Messages
+    RuleEntry("anthropic", "api.anthropic.com", "*", ANTHROPIC),
+    RuleEntry("anthropic", "bedrock-runtime.*.amazonaws.com", "*", ANTHROPIC_CLOUD, _CLOUD),
+    RuleEntry("anthropic", "*aiplatform.googleapis.com", "*", ANTHROPIC_CLOUD, _CLOUD),
+    RuleEntry("anthropic", "*.aliyuncs.com", "qwen4*", DASHSCOPE_ANTHROPIC, _QWEN4_CLASSIC),
+    RuleEntry("anthropic", "*.aliyuncs.com", "*", DASHSCOPE_ANTHROPIC),
+    RuleEntry("anthropic", "api.minimax*", "*", MINIMAX),
+    RuleEntry("anthropic", "api.moonshot.*", "*", KIMI_MESSAGES),
+    RuleEntry("anthropic", "api.kimi.com", "*", KIMI_MESSAGES),
+    RuleEntry("anthropic", "*", "claude-*", ANTHROPIC),
+    RuleEntry("anthropic", "*", "*anthropic.claude-*", ANTHROPIC_CLOUD, _CLOUD),
+    RuleEntry("anthropic", "*", "qwen4*", DASHSCOPE_ANTHROPIC, _QWEN4_CLASSIC),
+    _of_model("qwen*", DASHSCOPE_ANTHROPIC, "anthropic"),
+    _of_model("minimax*", MINIMAX, "anthropic"),
+    _of_model("kimi-*", KIMI_MESSAGES, "anthropic"),
+    _of_model("moonshot-*", KIMI_MESSAGES, "anthropic"),
+    RuleEntry("anthropic", "*", "*", ANTHROPIC_COMPATIBLE, _ANY_ANTHROPIC),
+    # Bedrock Converse
+    RuleEntry("bedrock-converse", "*", "*claude*", BEDROCK),
+    RuleEntry("bedrock-converse", "bedrock-runtime.*.amazonaws.com", "*", BEDROCK, _ANY_BEDROCK),
+    RuleEntry("bedrock-converse", "*", "*", BEDROCK, _ANY_BEDROCK),
+    # Responses: data for who sends them by other means
+    RuleEntry("openai-responses", "dashscope*.aliyuncs.com", "*", DASHSCOPE_RESPONSES),
+    RuleEntry("openai-responses", "*.maas.aliyuncs.com", "*", DASHSCOPE_RESPONSES),
+    RuleEntry("openai-responses", "*", "*", NO_MARKERS, _NOTHING),
 )
 """First match wins. Vendors' names are facts and stand here only."""

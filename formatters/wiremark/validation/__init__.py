@@ -8,13 +8,13 @@ they are encoded, and the network it knows nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.errors import BodyInvalid
 from wiremark.rules import OPENAI_COMPATIBLE, select_rules
 from wiremark.validation.codes import CODES, Code
 from wiremark.validation.context import read_context
-from wiremark.validation.registry import PROTOCOLS, request_schema, schema_for
+from wiremark.validation.registry import ALIASES, PROTOCOLS, request_schema, schema_for
 from wiremark.validation.rules import RULES
 from wiremark.validation.shape import shape_findings
 
@@ -33,6 +33,8 @@ __all__ = [
     "validate",
 ]
 
+_CONVERSE_KEYS: Final = ("inferenceConfig", "toolConfig", "additionalModelRequestFields")
+
 
 def validate(
     body: Any,
@@ -45,8 +47,9 @@ def validate(
 
     `protocol` is one of `PROTOCOLS`: `dashscope` takes either native endpoint, `dashscope-text` and
     `dashscope-multimodal` one, `openai` (or `openai-chat`) is the chat request of OpenAI and of
-    services compatible with it. `model` stands in for the body's own where that is an alias;
-    `rules` replace the cache rules that protocol and model select.
+    services compatible with it, `anthropic` that of the Messages API, `bedrock-converse` Bedrock's.
+    `model` stands in for the body's own where that is an alias or stands in the path; `rules`
+    replace the cache rules that protocol and model select.
 
     Findings of the schema come first, in the order of their paths, then those of the rules. No JSON
     value raises, and the body is not changed. Raises `OptionError` for a protocol without a schema.
@@ -56,10 +59,17 @@ def validate(
     if rules is None:
         named = body.get("model") if model is None and isinstance(body, dict) else model
         rules = select_rules(
-            "dashscope" if native else "openai-chat",
+            "dashscope" if native else ALIASES.get(protocol, protocol),
             model=named if isinstance(named, str) else None,
         ).rules
-    context = read_context(body, native=native, rules=rules, guessed=rules == OPENAI_COMPATIBLE)
+    context = read_context(
+        body,
+        native=native,
+        rules=rules,
+        guessed=rules == OPENAI_COMPATIBLE,
+        converse=protocol == "bedrock-converse",
+        anthropic=protocol == "anthropic",
+    )
     return (*shape, *(finding for rule in RULES for finding in rule(body, context)))
 
 
@@ -97,13 +107,15 @@ def detect_protocol(body: Any) -> str | None:
     """Return the protocol that a body's outermost keys show, `None` if they show none.
 
     DashScope's native body holds its messages in `input`, OpenAI's at the top. A body with messages
-    and a `system` of its own is Anthropic's, for which there is no schema yet.
+    and a `system` of its own is Anthropic's.
     """
     if not isinstance(body, dict):
         return None
     native = body.get("input")
     if isinstance(native, dict) and ("messages" in native or "prompt" in native):
         return "dashscope"
-    if isinstance(body.get("messages"), list) and "system" not in body:
-        return "openai"
+    if isinstance(body.get("messages"), list) and any(key in body for key in _CONVERSE_KEYS):
+        return "bedrock-converse"
+    if isinstance(body.get("messages"), list):
+        return "anthropic" if "system" in body else "openai"
     return None

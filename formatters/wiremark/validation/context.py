@@ -53,12 +53,57 @@ class Context:
 _Place: TypeAlias = tuple[str, ...]
 
 
-def read_context(body: Any, *, native: bool, rules: CacheRules, guessed: bool) -> Context:
-    """Return the context of a body; `native` is DashScope's layout, else OpenAI's."""
+def read_context(
+    body: Any,
+    *,
+    native: bool,
+    rules: CacheRules,
+    guessed: bool,
+    converse: bool = False,
+    anthropic: bool = False,
+) -> Context:
+    """Return the context of a body, in OpenAI's layout.
+
+    `native` is DashScope's layout, `converse` Bedrock's, `anthropic` that of the Messages API.
+    """
+    if converse:
+        return _read_converse(body, rules, guessed)
     messages = _entries(body, ("input", "messages") if native else ("messages",))
     tools = _entries(body, ("parameters", "tools") if native else ("tools",))
-    markers = (*_on_entries(tools, "tool"), *_in_messages(messages))
+    markers = (
+        *_on_entries(tools, "tool"),
+        *(_in_system(body) if anthropic else ()),
+        *_in_messages(messages),
+        *(_marks("", body, "part") if anthropic and isinstance(body, dict) else ()),
+    )
     return Context(rules, guessed, messages, tools, markers)
+
+
+def _in_system(body: Any) -> Iterator[Marker]:
+    for entry in _entries(body, ("system",)):
+        yield from _marks(entry.path, entry.value, "part")
+
+
+def _read_converse(body: Any, rules: CacheRules, guessed: bool) -> Context:
+    messages = _entries(body, ("messages",))
+    tools = _entries(body, ("toolConfig", "tools"))
+    markers = [
+        *_points("toolConfig.tools", [tool.value for tool in tools], "tool"),
+        *_points("system", body.get("system") if isinstance(body, dict) else None, "part"),
+    ]
+    for message in messages:
+        markers += _points(f"{message.path}.content", message.value.get("content"), "part")
+    return Context(rules, guessed, messages, tools, tuple(markers))
+
+
+def _points(path: str, blocks: Any, where: Literal["tool", "part"]) -> Iterator[Marker]:
+    """Yield the cache points of a list; what carries one is the block before it."""
+    holder: dict[str, Any] = {}
+    for index, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        if isinstance(block, dict) and "cachePoint" in block:
+            yield Marker(f"{path}[{index}]", "cache_point", holder, where)
+        else:
+            holder = block if isinstance(block, dict) else {}
 
 
 def _entries(body: Any, place: _Place) -> tuple[Entry, ...]:

@@ -36,10 +36,12 @@ _FILES: Final = {
     "dashscope-text": "dashscope/text-generation.json",
     "dashscope-multimodal": "dashscope/multimodal-generation.json",
     "openai-chat": "openai/chat.json",
+    "anthropic": "anthropic/messages.json",
+    "bedrock-converse": "bedrock/converse.json",
 }
-_ALIASES: Final = {"openai": "openai-chat"}
+ALIASES: Final = {"openai": "openai-chat"}
 
-PROTOCOLS: Final = (*_FILES, *_ALIASES)
+PROTOCOLS: Final = (*_FILES, *ALIASES)
 """The protocol names that have a schema: `dashscope` takes either native endpoint."""
 
 
@@ -74,7 +76,7 @@ def schema_for(protocol: str) -> dict[str, Any]:
 
 def request_schema(protocol: str) -> RequestSchema:
     """Return the compiled schema of a protocol. Raises `OptionError` for one without a schema."""
-    name = _ALIASES.get(protocol, protocol)
+    name = ALIASES.get(protocol, protocol)
     if name not in _FILES:
         raise OptionError(
             f"there is no request schema for {protocol!r}",
