@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 BASE := $(VENV)/.base
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint unit wheel bench parity clean
+.PHONY: demo test lint fuzz unit wheel bench parity clean
 
 # What a user gets: the package and its required dependencies, editable.
 # pip 25.1 is the first that reads dependency groups.
@@ -36,7 +36,7 @@ $(STAMP): $(BASE)
 demo: $(BASE)
 	@$(BIN)/python examples/demo.py
 
-test: lint unit wheel
+test: lint fuzz unit wheel
 
 lint: $(STAMP)
 	$(BIN)/ruff check
@@ -44,6 +44,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
+
+# Ten thousand conversations for each rule set, without coverage, which makes them three times as slow.
+fuzz: $(STAMP)
+	WIREMARK_FUZZ=10000 $(BIN)/python -m pytest --quiet --no-header tests/test_fuzz_dialects.py
 
 # Coverage starts before pytest, because pytest imports plugins first.
 unit: $(STAMP)

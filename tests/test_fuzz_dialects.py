@@ -1,4 +1,4 @@
-"""Ten thousand random conversations with random wishes, for every rule set, before a judge.
+"""Random conversations with random wishes, ten thousand for every rule set, before a judge.
 
 The judge below knows the providers' rules from their documents and nothing of `wiremark.rules` or
 `wiremark.marks`: it counts, it looks at blocks, it compares lifetimes. The largest published fuzz
@@ -8,6 +8,7 @@ of this kind has 9,344 cases for one provider (strands-agents PR #3571).
 from __future__ import annotations
 
 import copy
+import os
 import random
 import warnings
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ from wiremark import (
 )
 from wiremark.marks import Slot
 
-CONVERSATIONS = 10_000
+CONVERSATIONS = int(os.environ.get("WIREMARK_FUZZ", "500"))  # `make test` asks for 10,000
 MARKERS = ("cache_control", "prompt_cache_breakpoint", "cachePoint")
 SECONDS = {"5m": 300, "30m": 1800, "1h": 3600, "12h": 43_200}
 
@@ -405,7 +406,7 @@ def faults(mark: Mark, law: Law) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_no_request_of_ten_thousand_conversations_breaks_the_law(way: Way) -> None:
+def test_no_request_breaks_the_law(way: Way) -> None:
     formatter = getattr(wiremark, way.kind)(**way.settings)
     rng = random.Random(20261121)
     marked = 0
