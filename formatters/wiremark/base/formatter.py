@@ -91,6 +91,7 @@ class BaseFormatter:
         self.media = media
         self.strict = strict
         self._media = Media.of(media, quirks)
+        self._make_id = self._call_id
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
 
     def _call_id(self, content: Any, position: int, number: int) -> str:

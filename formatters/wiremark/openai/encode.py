@@ -43,14 +43,22 @@ def safe_name(name: str) -> str:
 
 
 def encode_message(
-    message: Msg, media: Media, trace: Trace, call_id: CallId, *, assistant_media: bool = False
+    message: Msg, media: Media, trace: Trace, call_id: CallId, assistant_media: bool
 ) -> list[dict[str, Any]]:
     """Return the wire messages of one message; `assistant_media` sends media of assistants."""
     role = message.role
+    blocks = message.content
+    if len(blocks) == 1 and role is not _TOOL and role is not None and not trace.wants_ends:
+        only = blocks[0]
+        if only.type == "text":
+            name = message.name
+            if name is None:
+                return [{"role": role.wire, "content": only.text}]
+            return [{"role": role.wire, "content": only.text, "name": safe_name(name)}]
     if role is _USER:
         return [_user(message, media, trace)]
     if role is _ASSISTANT:
-        return [_assistant(message, media, trace, assistant_media=assistant_media)]
+        return [_assistant(message, media, trace, assistant_media)]
     if role is _TOOL:
         return _tool(message, media, trace, call_id)
     if role is None:
@@ -96,21 +104,12 @@ def _parts(
     return parts
 
 
-def _assistant(
-    message: Msg, media: Media, trace: Trace, *, assistant_media: bool
-) -> dict[str, Any]:
-    blocks = message.content
-    only = blocks[0] if len(blocks) == 1 else None
-    if only is not None and only.type == "text" and not trace.wants_ends:
-        out: dict[str, Any] = {"role": "assistant", "content": only.text}
-        if message.name is not None:
-            out["name"] = safe_name(message.name)
-        return out
+def _assistant(message: Msg, media: Media, trace: Trace, assistant_media: bool) -> dict[str, Any]:
     text: str | None = None
     calls: list[ToolUseBlock] = []
     thought: ThinkingBlock | None = None
     details = False
-    for block in blocks:
+    for block in message.content:
         if block.type == "text":
             text = block.text if text is None else f"{text}\n{block.text}"
         elif block.type == "tool_use":
@@ -123,7 +122,7 @@ def _assistant(
     if trace.wants_ends or not message.block_types <= _PLAIN:
         content = _rich_content(message, media, trace, assistant_media=assistant_media)
     name = message.name
-    out = {"role": "assistant", "content": content}
+    out: dict[str, Any] = {"role": "assistant", "content": content}
     if name is not None:
         out["name"] = safe_name(name)
     if calls:

@@ -52,9 +52,7 @@ class OpenAIBaseFormatter(BaseFormatter):
 
     def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         """Return the wire messages of one message, as fresh dicts without marks (hook)."""
-        return encode_message(
-            message, self._media, trace, self._call_id, assistant_media=self.assistant_media
-        )
+        return encode_message(message, self._media, trace, self._make_id, self.assistant_media)
 
     def supports_strict(self, model: str | None) -> bool:  # noqa: ARG002 for subclasses
         """Say whether tools may carry `strict` (hook)."""
