@@ -12,7 +12,7 @@ import os
 import random
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ from wiremark import (
     ToolUseBlock,
     URLSource,
     Wish,
+    rules,
 )
 from wiremark.marks import Slot
 
@@ -67,7 +68,8 @@ class Way:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.model}-{self.settings.get('host', '')}".strip("-")
+        where = self.settings.get("host", "rules" if "rules" in self.settings else "")
+        return f"{self.kind}-{self.model}-{where}".strip("-")
 
 
 QWEN = Law("cache_control")
@@ -131,7 +133,41 @@ WAYS = [
     ),
     Way("BedrockConverseFormatter", "anthropic.claude-sonnet-5", CONVERSE),
 ]
-WAYS = [way for way in WAYS if hasattr(wiremark, way.kind)]
+MESSAGES_5M = Law("cache_control", kinds=CLAUDE_KINDS)
+WAYS += [
+    Way("OpenAIChatFormatter", "house-7b", QWEN, {"host": "llm.example"}),
+    Way("OpenAIChatFormatter", "llama-4", NONE, {"host": "api.groq.com"}),
+    Way("OpenAIChatFormatter", "gemini-3-pro", NONE, {"host": "generativelanguage.googleapis.com"}),
+    Way("OpenAIChatFormatter", "llama4", NONE, {"rules": rules.OLLAMA}),
+    Way("OpenAIChatFormatter", "mistral-large", NONE, {"host": "api.mistral.ai"}),
+    Way("OpenAIChatFormatter", "meta/llama-4", NONE, {"host": "openrouter.ai"}),
+    Way("OpenAIChatFormatter", "openrouter/auto", QWEN, {"host": "openrouter.ai"}),
+    Way(
+        "OpenAIChatFormatter",
+        "openai/gpt-5.6",
+        replace(BREAKPOINTS, ttls=()),
+        {"host": "openrouter.ai"},
+    ),
+    Way("AnthropicChatFormatter", "qwen-plus", MESSAGES_5M, {"host": "dashscope.aliyuncs.com"}),
+    Way(
+        "AnthropicChatFormatter",
+        "MiniMax-M2",
+        replace(MESSAGES_5M, tools=True),
+        {"host": "api.minimax.io"},
+    ),
+    Way(
+        "AnthropicChatFormatter",
+        "house-7b",
+        replace(MESSAGES_5M, tools=True),
+        {"host": "llm.example"},
+    ),
+    Way(
+        "AnthropicChatFormatter",
+        "claude-opus-5",
+        replace(CLAUDE, top=False),
+        {"host": "us-east5-aiplatform.googleapis.com"},
+    ),
+]
 
 
 # The conversations.
