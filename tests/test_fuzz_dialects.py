@@ -367,7 +367,7 @@ def kind_of(block: dict[str, Any]) -> str:
         "reasoningContent": "thinking",
     }
     if "type" in block:
-        return names.get(block["type"], block["type"])
+        return names.get(block["type"], str(block["type"]))
     for key in (
         "text",
         "image",
