@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from .. import seams
-from ..errors import BodyInvalid, FormatError, MessageError
+from ..errors import BodyInvalid, FormatError, MessageError, OptionError, SerializationError
 from ..findings import Finding
 from ..marks import (
     Marked,
@@ -27,7 +27,7 @@ from ..marks import (
     resolve_policy,
 )
 from ..media import MediaPolicy
-from ..messages import GenerateOptions, Msg, ToolSchema
+from ..messages import GenerateOptions, Msg, ToolSchema, parse
 from ..quirks import Quirks
 from ..rules import CacheRules, Selection, select_rules
 from .request import Request
@@ -99,6 +99,10 @@ class BaseFormatter:
         if self.quirks.clock_call_ids:
             return f"tool_call_{self._clock()}"
         return derived_call_id(content, position, number)
+
+    def _reuse_at(self, trace: Trace) -> Literal["message", "block"]:
+        """Return where the provider reuses a prefix, which decides how a history is cut."""
+        return self.cache_rules(trace.model).rules.reuse_at
 
     # Hooks: what subclasses change.
 
@@ -198,8 +202,9 @@ class BaseFormatter:
         trace = Trace(strict=self.strict, model=model)
         try:
             wire = (encode or self._encode)(messages, trace)
-        except FormatError as problem:
-            raise problem.at(trace.path) if not problem.path else problem from None
+        except (FormatError, SerializationError) as problem:
+            known = problem.path.startswith("messages[")
+            raise (problem if known else problem.at(trace.path)) from None
         if self.quirks.message_level_marks:
             return self._mark_like_java(wire, trace, policy)
         for index, tool in enumerate(schemas):
@@ -278,7 +283,8 @@ class BaseFormatter:
     def _merged(
         self, options: GenerateOptions | None, defaults: GenerateOptions | None
     ) -> GenerateOptions:
-        return (options or GenerateOptions()).over(defaults)
+        given, fallback = _options(options, "options"), _options(defaults, "defaults")
+        return (given or GenerateOptions()).over(fallback)
 
     def _policy_of(self, options: GenerateOptions) -> Policy | None:
         """Return the policy that the options choose, or None for the formatter's own."""
@@ -324,6 +330,13 @@ def _mark_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
             marked["cache_control"] = dict(_EPHEMERAL)
         out.append(marked)
     return out
+
+
+def _options(options: object, at: str) -> GenerateOptions | None:
+    """Return options; a dict is read. Raises `OptionError` with the path."""
+    if options is None or isinstance(options, GenerateOptions):
+        return options
+    return parse(GenerateOptions, options, at=at, error=OptionError)
 
 
 def require_messages(messages: Sequence[Msg]) -> Sequence[Msg]:

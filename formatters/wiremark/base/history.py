@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import OptionError
 from ..marks import Slot, Wish
-from ..messages import CACHE_CONTROL, CACHE_DYNAMIC, Msg, Role
+from ..messages import BYPASS_HISTORY_MERGE, CACHE_CONTROL, CACHE_DYNAMIC, Msg, Role
 from .grouping import Group, GroupKind
 from .trace import Trace, block_wishes
 
@@ -23,12 +23,16 @@ __all__ = [
     "check_layout",
     "convert_run",
     "group_runs",
+    "lay_out",
     "note_history",
+    "run_kind",
 ]
 
 HistoryLayout: TypeAlias = Literal["merged", "append_only"]
 
 _ASSISTANT: Final = Role.ASSISTANT
+_SYSTEM: Final = Role.SYSTEM
+_TOOL: Final = Role.TOOL
 
 HISTORY_PROMPT: Final = (
     "# Conversation History\n"
@@ -80,6 +84,46 @@ def group_runs(
         else:
             runs.append((kind, index, [message]))
     return [Group(kind, start, tuple(found)) for kind, start, found in runs]
+
+
+def run_kind(message: Msg) -> GroupKind:
+    """Return the kind of run that a message belongs to where system messages stay in place."""
+    if message.metadata and message.metadata.get(BYPASS_HISTORY_MERGE) is True:
+        return "bypass"
+    if message.role is _SYSTEM:
+        return "system"
+    if message.role is _TOOL or "tool_use" in message.block_types:
+        return "tools"
+    return "conversation"
+
+
+def lay_out(
+    units: Sequence[Sequence[Bit]],
+    trace: Trace,
+    *,
+    layout: HistoryLayout,
+    reuse_at: Literal["message", "block"],
+    wrap: Callable[[str], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return a history as user messages with parts: merged, or cut where reuse works.
+
+    `units` hold what each source message adds, and the closing tag last.
+    """
+    if layout == "merged":
+        return [{"role": "user", "content": as_parts((b for unit in units for b in unit), wrap)}]
+    made = [as_parts(unit, wrap) for unit in units]
+    if reuse_at == "message":
+        out: list[dict[str, Any]] = []
+        for parts in made[:-1]:
+            if parts:
+                out.append({"role": "user", "content": parts})
+            trace.unit_end(message=len(out) - 1)
+        return [*out, {"role": "user", "content": made[-1]}]
+    content: list[dict[str, Any]] = []
+    for parts in made[:-1]:
+        content += parts
+        trace.unit_end(message=0, part=len(content) - 1)
+    return [{"role": "user", "content": content + made[-1]}]
 
 
 def convert_run(

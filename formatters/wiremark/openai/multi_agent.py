@@ -6,28 +6,25 @@ Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "OpenAI mu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Unpack
 
 from ..base import FormatterSettings, Group, Trace
 from ..base.formatter import require_messages
-from ..base.grouping import GroupKind
 from ..base.history import (
     HISTORY_PROMPT,
     HistoryLayout,
-    as_parts,
     check_layout,
     convert_run,
     group_runs,
+    lay_out,
     note_history,
+    run_kind,
 )
-from ..messages import BYPASS_HISTORY_MERGE, Msg, Role
+from ..messages import Msg
 from .formatter import OpenAIBaseFormatter
 from .merge import cut_history
 
 __all__ = ["HistorySettings", "OpenAIMultiAgentFormatter"]
-
-_SYSTEM: Final = Role.SYSTEM
-_TOOL: Final = Role.TOOL
 
 
 class HistorySettings(FormatterSettings, total=False):
@@ -59,29 +56,19 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
 
     def group_messages(self, messages: Sequence[Msg]) -> list[Group]:
         """Cut the conversation into runs: system, tools, conversation, kept apart (hook)."""
-        kinds = (_kind(message) for message in messages)
+        kinds = map(run_kind, messages)
         return group_runs(kinds, messages, alone=("system", "bypass"))
 
     def convert_history(self, group: Group, trace: Trace) -> list[dict[str, Any]]:
         """Return the user messages of a conversation run; each bears the history prompt (hook)."""
         units = cut_history(group, self.history_prompt, self._media, trace)
-        wrap = self.shape.wrap
-        if self.history_layout == "merged":
-            bits = [bit for unit in units for bit in unit]
-            return [{"role": "user", "content": as_parts(bits, wrap)}]
-        made = [as_parts(unit, wrap) for unit in units]
-        if self.cache_rules(trace.model).rules.reuse_at == "message":
-            out: list[dict[str, Any]] = []
-            for parts in made[:-1]:
-                if parts:
-                    out.append({"role": "user", "content": parts})
-                trace.unit_end(message=len(out) - 1)
-            return [*out, {"role": "user", "content": made[-1]}]
-        content: list[dict[str, Any]] = []
-        for parts in made[:-1]:
-            content += parts
-            trace.unit_end(message=0, part=len(content) - 1)
-        return [{"role": "user", "content": content + made[-1]}]
+        return lay_out(
+            units,
+            trace,
+            layout=self.history_layout,
+            reuse_at=self._reuse_at(trace),
+            wrap=self.shape.wrap,
+        )
 
     def _encode(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
         return self.finish_messages(self._encode_groups(messages, trace), trace)
@@ -100,14 +87,3 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
                 made = convert_run(self.convert_message, group, trace, len(out), lost=False)
             out += made
         return out
-
-
-def _kind(message: Msg) -> GroupKind:
-    role = message.role
-    if message.metadata and message.metadata.get(BYPASS_HISTORY_MERGE) is True:
-        return "bypass"
-    if role is _SYSTEM:
-        return "system"
-    if role is _TOOL or "tool_use" in message.block_types:
-        return "tools"
-    return "conversation"
