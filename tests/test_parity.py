@@ -15,12 +15,8 @@ from wiremark.conformance import parity
 from wiremark.quirks import Quirks
 
 FILES = ("cases.jsonl", "expected.jsonl", "tags.json")
-RESPONSES = {
-    "cached_tokens_unread",
-    "list_replies_unread",
-    "arguments_unparsed",
-}
-"""Quirks about replies, which no case of a request can show."""
+UNSEEN = {"cached_tokens_unread"}
+"""Quirks that no recorded case can show: no reply of DashScope's holds a cache counter."""
 
 
 def by_id(text: str) -> dict[str, str]:
@@ -60,7 +56,7 @@ def java(
 def test_java_setting_equals_java_in_every_case_that_runs(java: Run) -> None:
     report = java.report
     ran = report.cases - report.not_run
-    assert ran > 2000, str(report)
+    assert ran > 3300, str(report)
     assert report.unequal == report.crashed == []
     assert report.equal == ran
 
@@ -69,7 +65,7 @@ def test_every_difference_of_the_default_is_the_work_of_named_quirks(java: Run) 
     report = java.report
     ran = report.cases - report.not_run
     assert report.unattributed == []
-    assert set(report.by_quirk) <= set(Quirks.names()) - RESPONSES
+    assert set(report.by_quirk) <= set(Quirks.names()) - UNSEEN
     assert report.default_equal > ran // 2
     assert report.by_quirk.total() >= ran - report.default_equal > 0
 
@@ -99,6 +95,98 @@ def test_figures_of_the_documentation_are_those_of_the_report(java: Run, checkou
     )
     rows = re.findall(r"^\| `(\w+)` \| ([0-9,]+) \|$", page, flags=re.MULTILINE)
     assert {name: int(count.replace(",", "")) for name, count in rows} == java.report.by_quirk
+
+
+def test_counts_of_the_documentation_are_those_of_the_report(java: Run, checkout: Path) -> None:
+    page = (checkout / "docs" / "parity.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|\n]+) \| ([0-9,]+) \|$", page, flags=re.MULTILINE))
+    found = {name: int(count.replace(",", "")) for name, count in rows.items()}
+    report = java.report
+    ran = [case for case in parity.load(java.folder) if parity.runs(case)]
+    assert found["all"] == report.cases
+    assert found["of agentscope-java's deprecated duplicates"] == report.not_run
+    assert found["run"] == found["`Quirks.JAVA`: equal"] == len(ran)
+    assert found["of these: parsing a reply"] == sum(case["method"] == "parse" for case in ran)
+    assert found["of these: a request with the replies to it"] == sum(
+        "sse" in case or "http_body" in case for case in ran
+    )
+    assert found["default: equal"] == report.default_equal
+    assert found["default: differs from Java by named quirks"] == len(ran) - report.default_equal
+
+
+def by_method(java: Run, method: str) -> list[dict[str, Any]]:
+    return [case for case in parity.load(java.folder) if case["method"] == method]
+
+
+def test_replies_are_compared_wherever_java_recorded_them(java: Run) -> None:
+    expected = by_id((java.folder / "expected.jsonl").read_text(encoding="utf-8"))
+    written = java.lines("java")
+    answered = 0
+    for case in by_method(java, "wire"):
+        recorded = json.loads(expected[case["id"]]).get("ok", {})
+        made = json.loads(written[case["id"]]).get("ok", {})
+        answered += "responses" in recorded
+        assert ("responses" in made) == ("responses" in recorded)
+        assert len(made.get("responses", ())) == len(recorded.get("responses", ()))
+        assert made.get("stream_error", False) == ("stream_error" in recorded)
+    assert answered == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "equal"),
+    [
+        (None, True),
+        (("fine", "other"), False),
+        (('"responses":[{', '"responses":[{"more":1,'), False),
+        (('"inputTokens":12', '"inputTokens":13'), False),
+    ],
+)
+def test_a_case_is_unequal_when_its_replies_are(
+    java: Run, change: tuple[str, str] | None, equal: bool
+) -> None:
+    case = next(case for case in by_method(java, "wire") if case["id"].startswith("wire/http-ok"))
+    expected = by_id((java.folder / "expected.jsonl").read_text(encoding="utf-8"))[case["id"]]
+    outcome = parity.run_case(case, Quirks.JAVA, java.folder / "assets")
+    if change is not None:
+        assert expected.count(change[0]) == 1
+        expected = expected.replace(*change)
+    assert parity.compare(outcome, expected, case) == equal
+
+
+def test_a_stream_is_read_until_its_error_and_past_what_is_malformed(tmp_path: Path) -> None:
+    hello = {"id": "a", "role": "USER", "content": [{"type": "text", "text": "hi"}]}
+    piece = {"id": "i", "object": "chat.completion.chunk"}
+    summary = {"id": "i", "object": "chat.completion", "usage": {"prompt_tokens": 3}}
+    case: dict[str, Any] = {
+        "id": "a",
+        "formatter": "openai_chat",
+        "method": "wire",
+        "model": "m",
+        "stream": True,
+        "messages": [hello],
+        "sse": [
+            "{bad",
+            {**piece, "choices": [{"delta": {"content": "He"}}]},
+            {
+                **summary,
+                "choices": [{"message": {"content": "Hey"}, "finish_reason": "stop"}],
+            },
+            {**piece, "error": {"message": "no"}, "choices": [{"delta": {}}]},
+            {**piece, "choices": [{"delta": {"content": "lost"}}]},
+        ],
+    }
+    made = parity.run_case(case, Quirks.JAVA, tmp_path).value
+    assert [[block["text"] for block in item["content"]] for item in made["responses"]] == [
+        ["He"],
+        [],
+    ]
+    assert made["responses"][1]["usage"]["inputTokens"] == 3
+    assert made["responses"][1]["finishReason"] == "stop"
+    assert made["stream_error"] is True
+    case["sse"] = [*case["sse"][:2], "[DONE]", case["sse"][4]]
+    made = parity.run_case(case, Quirks.JAVA, tmp_path).value
+    assert len(made["responses"]) == 1
+    assert "stream_error" not in made
 
 
 def test_the_report_names_what_was_counted(java: Run) -> None:

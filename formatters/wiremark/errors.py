@@ -16,6 +16,7 @@ __all__ = [
     "MediaRefused",
     "MessageError",
     "OptionError",
+    "ResponseError",
     "RuleError",
     "SerializationError",
     "TooManyMarks",
@@ -117,6 +118,57 @@ class BodyInvalid(WiremarkError, ValueError):
     ) -> None:
         super().__init__(problem, path=path, advice=advice)
         self.findings = findings
+
+
+class ResponseError(WiremarkError, ValueError):
+    """An error that a provider sent in a stream (the provider's fault, or its refusal).
+
+    status: the HTTP status where one is known
+    code: the provider's own code, `""` where it sent none
+    provider_text: the provider's own text, `""` where it sent none
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str = "",
+        advice: str = "",
+        status: int | None = None,
+        code: str = "",
+        provider_text: str = "",
+    ) -> None:
+        super().__init__(problem, path=path, advice=advice)
+        self.status = status
+        self.code = code
+        self.provider_text = provider_text
+        self.args = (problem, path, advice, status, code, provider_text)
+
+    def __repr__(self) -> str:
+        said = f"status={self.status!r}, code={self.code!r}, provider_text={self.provider_text!r}"
+        return f"{super().__repr__()[:-1]}, {said})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild_response, (type(self), *self.args))
+
+    def at(self, prefix: str) -> ResponseError:
+        """Return the same error with `prefix` put before its path."""
+        path = super().at(prefix).path
+        return _rebuild_response(type(self), self.problem, path, *self.args[2:])
+
+
+def _rebuild_response(
+    kind: type[ResponseError],
+    problem: str,
+    path: str,
+    advice: str,
+    status: int | None,
+    code: str,
+    provider_text: str,
+) -> ResponseError:
+    return kind(
+        problem, path=path, advice=advice, status=status, code=code, provider_text=provider_text
+    )
 
 
 class CacheBudgetWarning(UserWarning):

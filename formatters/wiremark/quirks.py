@@ -30,7 +30,8 @@ class Quirks:
       dangling_thought_prefix: OpenAI multi-agent writes a lone `name: ` for an empty thought
       null_hints: a null hint becomes `null`, an absent content, or an error
       temp_files: media of tool results go to a new temporary file at each call
-      clock_call_ids: a missing tool call id is made from the clock
+      clock_call_ids: a missing tool call id is made from the clock, also in replies, where a
+        missing reply id is random besides (by default it is null)
       any_local_path: a local path in a message is looked up wherever it points
       bad_media_aborts: bad base64 or a bad media type in a tool result is an error
       narrow_seeds: seeds are cut to 32 bits
@@ -39,10 +40,13 @@ class Quirks:
       java_numbers: floats as Java writes them, 32-bit frame rates
 
     Responses:
-      cached_tokens_unread: DashScope's cache counters are not read
-      list_replies_unread: list-shaped replies lose text
-      arguments_unparsed: DashScope tool arguments stay text
-      reasoning_details_lost: reasoning details do not survive Msg JSON
+      cached_tokens_unread: cache counters are read in OpenAI's own place alone, never DashScope's
+      list_replies_unread: text is lost that stands in lists, in DashScope's `output.text`, in a
+        refusal, or before a null of the same meaning; images and media of replies with it
+      arguments_unparsed: DashScope tool arguments stay text; an object in place of the text is
+        an error, in OpenAI's protocol too
+      reasoning_details_lost: reasoning details do not survive Msg JSON, and of those of a reply
+        six fields are read; `extra_content` is not
     """
 
     message_level_marks: bool = False

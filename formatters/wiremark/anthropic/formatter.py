@@ -12,6 +12,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Unpack
 
 from ..base import BaseFormatter, FormatterSettings, Request, Trace
+from ..base.reading import Reading
+from ..base.reply import Reply
+from ..base.stream import Assembler
 from ..base.values import body_extras, options_not_sent, read_choice, read_tools
 from ..findings import Finding
 from ..marks import Marked, PartShape, Policy
@@ -27,6 +30,8 @@ from .request import (
     split_system,
     tool_values,
 )
+from .response import read_response
+from .stream import MessageAssembler
 from .turns import HERE, check_pairs, join, place_system_messages, results_first
 from .versions import takes_system_messages, version_named
 
@@ -197,6 +202,12 @@ class AnthropicChatFormatter(BaseFormatter):
             quirks=self.quirks,
         )
         return self._finish(request, model, validate=validate)
+
+    def _read_response(self, data: dict[str, Any], reading: Reading) -> Reply:
+        return read_response(data, reading)
+
+    def _assembler(self, *, incremental: bool) -> Assembler:  # noqa: ARG002 always increments
+        return MessageAssembler()
 
     # The way of the data.
 

@@ -1,16 +1,16 @@
 """The frame of every formatter: encode, collect wishes, plan, place, build, validate when asked.
 
-It knows no protocol: subclasses say how a message is converted, what a text part looks like, and
-in which order a body is written. It reads no file, no network and no random number; the clock
-only under `Quirks.clock_call_ids`, and media only under the caller's policy.
+It knows no protocol: subclasses say how a message is converted, what a text part looks like, in
+which order a body is written, and what a response says. It reads no file and no network; the clock
+and random numbers only under `Quirks.clock_call_ids`, and media only under the caller's policy.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, overload
 
 from .. import seams
 from ..errors import BodyInvalid, FormatError, MessageError, OptionError, SerializationError
@@ -30,8 +30,11 @@ from ..media import MediaPolicy
 from ..messages import GenerateOptions, Msg, ToolSchema, parse
 from ..quirks import Quirks
 from ..rules import CacheRules, Selection, select_rules
+from .reading import Reading, response_data
+from .reply import Reply
 from .request import Request
 from .session import Session, session_fields
+from .stream import Assembler, AsyncReplyStream, ReplyStream, StreamParser
 from .text import Media, derived_call_id
 from .trace import Trace
 
@@ -160,6 +163,72 @@ class BaseFormatter:
             strict=self.strict,
             note=choice.note,
         ).messages
+
+    # Responses.
+
+    def parse_response(self, response: Any, *, name: str | None = None) -> Reply:
+        """Return what a response says: text, thinking, tool calls, finish reason and usage.
+
+        response: a dict, an SDK's object, or JSON text or bytes; it is not modified.
+        name: the speaker's, for the reply's message.
+        An error body gives a reply without content, and a finding `provider-error`. Raises
+        `MessageError` where the response cannot be read, `ResponseError` for a chunk of a stream
+        that is an error.
+        """
+        reading = Reading(self.quirks, self._clock, name)
+        return self._read_response(response_data(response), reading)
+
+    def _read_response(
+        self,
+        data: dict[str, Any],  # noqa: ARG002 for subclasses
+        reading: Reading,  # noqa: ARG002 for subclasses
+    ) -> Reply:
+        """Return the reply of one response of this protocol; `data` is the reader's own."""
+        raise MessageError(f"{type(self).__name__} reads no responses", path="response")
+
+    def stream_parser(self, *, name: str | None = None, incremental: bool = True) -> StreamParser:
+        """Return a parser for one stream of this protocol: `feed` its pieces, then `close`.
+
+        name: the speaker's, for the reply's message.
+        incremental: False where each chunk repeats all before it, which DashScope does unless it
+        is asked for `incremental_output`; other protocols always send increments.
+        """
+        return StreamParser(
+            self._assembler(incremental=incremental),
+            lambda response: self.parse_response(response, name=name),
+        )
+
+    @overload
+    def parse_stream(
+        self, stream: AsyncIterable[Any], *, name: str | None = None, incremental: bool = True
+    ) -> AsyncReplyStream: ...
+
+    @overload
+    def parse_stream(
+        self, stream: Iterable[Any], *, name: str | None = None, incremental: bool = True
+    ) -> ReplyStream: ...
+
+    def parse_stream(
+        self,
+        stream: Iterable[Any] | AsyncIterable[Any],
+        *,
+        name: str | None = None,
+        incremental: bool = True,
+    ) -> ReplyStream | AsyncReplyStream:
+        """Return the deltas of a stream to iterate, and behind them its `reply`.
+
+        stream: the pieces that `StreamParser.feed` takes, such as an SDK's stream or an HTTP
+        client's iterator of bytes; one that is iterated with `async for` gives deltas in the same
+        way. The other arguments are those of `stream_parser`.
+        """
+        parser = self.stream_parser(name=name, incremental=incremental)
+        if isinstance(stream, AsyncIterable):
+            return AsyncReplyStream(stream, parser)
+        return ReplyStream(stream, parser)
+
+    def _assembler(self, *, incremental: bool) -> Assembler:  # noqa: ARG002 for subclasses
+        """Return what joins the chunks of one stream of this protocol."""
+        raise MessageError(f"{type(self).__name__} reads no streams", path="stream")
 
     # The way of the data.
 

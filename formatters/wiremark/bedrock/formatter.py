@@ -12,6 +12,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ..base import BaseFormatter, Request, Trace
+from ..base.reading import Reading
+from ..base.reply import Reply
+from ..base.stream import Assembler
 from ..base.values import read_choice, read_tools
 from ..errors import OptionError
 from ..findings import Finding
@@ -26,6 +29,8 @@ from .request import (
     tool_entries,
     with_cache_points,
 )
+from .response import read_response, text_blobs
+from .stream import ConverseAssembler
 from .turns import join_turns, locate_plan, turn_findings
 
 __all__ = ["SHAPE", "BedrockConverseFormatter"]
@@ -190,6 +195,17 @@ class BedrockConverseFormatter(BaseFormatter):
             quirks=self.quirks,
         )
         return self._finish(request, model, validate=validate)
+
+    def parse_response(self, response: Any, *, name: str | None = None) -> Reply:
+        """Return what a response says, as every formatter does; boto3's dict is read as well."""
+        data = text_blobs(response) if isinstance(response, Mapping) else response
+        return super().parse_response(data, name=name)
+
+    def _read_response(self, data: dict[str, Any], reading: Reading) -> Reply:
+        return read_response(data, reading)
+
+    def _assembler(self, *, incremental: bool) -> Assembler:  # noqa: ARG002 always increments
+        return ConverseAssembler()
 
 
 def _count_system(messages: Sequence[Mapping[str, Any]]) -> int:

@@ -46,6 +46,7 @@ from ..openai import (
     OpenAIMultiAgentFormatter,
 )
 from ..quirks import Quirks
+from .replies import parsed, replies
 
 __all__ = ["Case", "Outcome", "Report", "attribute", "compare", "load", "main", "run_case"]
 
@@ -148,7 +149,7 @@ def runs(case: Case) -> bool:
     """Say whether the case's formatter and method exist here."""
     if case["method"] == "roundtrip":
         return True
-    return case.get("formatter") in _FORMATTERS and case["method"] != "parse"
+    return case.get("formatter") in _FORMATTERS
 
 
 def run_case(case: Case, quirks: Quirks, assets: Path) -> Outcome:
@@ -156,7 +157,7 @@ def run_case(case: Case, quirks: Quirks, assets: Path) -> Outcome:
     with tempfile.TemporaryDirectory() as results:
         stage = "read_messages"
         try:
-            data = _replace(case["messages"], "<ASSETS>", str(assets))
+            data = _replace(case.get("messages", []), "<ASSETS>", str(assets))
             messages = read_messages(data)
             stage = case["method"]
             text = _METHODS[stage](case, messages, quirks, Path(results))
@@ -171,7 +172,7 @@ def _placeholders(text: str, assets: Path, results: Path) -> str:
     text = re.sub(re.escape(str(results)) + r"/agentscope_[^./\"]*", "<TMPFILE>", text)
     text = text.replace(str(results), "<RESULTS>")
     text = text.replace(str(assets), "<ASSETS>")
-    return text.replace(f"tool_call_{_MILLIS}", "tool_call_<MILLIS>")
+    return text.replace(f"_{_MILLIS}", "_<MILLIS>")
 
 
 def _replace(value: Any, old: str, new: str) -> Any:
@@ -255,7 +256,7 @@ def _stream(case: Case) -> bool:
 
 
 def _wire(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> str:
-    """Follow Java's chat model: the request that leaves it, without the replies."""
+    """Follow Java's chat model: the request that leaves it, and the replies where recorded."""
     formatter = _formatter(case, quirks, results, policy=_policy(case))
     options = _options(case, "options")
     more: dict[str, Any] = {}
@@ -282,7 +283,13 @@ def _wire(case: Case, messages: list[Msg], quirks: Quirks, results: Path) -> str
         "http_method": "POST",
         "headers": dict(sorted(headers.items())),
     }
-    return f'{jsontext.dumps(frame)[:-1]},"body":{request.to_json()}}}'
+    answered = replies(case, formatter, request)
+    more_members = "" if answered is None else f",{answered}"
+    return f'{jsontext.dumps(frame)[:-1]},"body":{request.to_json()}{more_members}}}'
+
+
+def _parse(case: Case, _messages: list[Msg], quirks: Quirks, results: Path) -> str:
+    return parsed(case, _formatter(case, quirks, results))
 
 
 _CLASSES: Final = {
@@ -318,18 +325,24 @@ _METHODS: Final = {
     "format_multimodal": _format,
     "request": _request,
     "wire": _wire,
+    "parse": _parse,
     "roundtrip": _roundtrip,
 }
 
 
 def expected_text(expected: str, case: Case) -> str | None:
-    """Return Java's JSON text for a case, or None for an error; replies are left out."""
+    """Return Java's JSON text for a case, or None for an error.
+
+    Of an error after a request only that there was one is kept.
+    """
     data = json.loads(expected)
     if "error" in data:
         return None
     if case["method"] == "wire":
         data = json.loads(expected, object_pairs_hook=_Pairs)
-        kept = [pair for pair in dict(data)["ok"] if pair[0] not in ("responses", "stream_error")]
+        kept = [
+            (name, True if name == "stream_error" else value) for name, value in dict(data)["ok"]
+        ]
         return _pairs_text(_Pairs(kept))
     start = expected.index('"ok":') + 5
     return expected.strip()[start:-1]

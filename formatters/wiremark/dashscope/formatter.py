@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal
 
 from ..base import BaseFormatter, Request, Trace
+from ..base.reading import Reading
+from ..base.reply import Reply
+from ..base.stream import Assembler
 from ..base.values import body_extras, options_not_sent, read_choice, read_tools
 from ..errors import OptionError
 from ..findings import Finding
@@ -19,6 +22,8 @@ from ..messages import GenerateOptions, Msg, ToolChoice, ToolSchema
 from .encode import encode_message, encode_multimodal
 from .endpoint import endpoint_of, path_of
 from .request import NOT_SENT, choice_value, option_values, ordered, tool_values
+from .response import read_response
+from .stream import GenerationAssembler
 
 __all__ = ["SHAPE", "DashScopeChatFormatter", "part_kind"]
 
@@ -170,6 +175,12 @@ class DashScopeChatFormatter(BaseFormatter):
             quirks=self.quirks,
         )
         return self._finish(request, model, validate=validate)
+
+    def _read_response(self, data: dict[str, Any], reading: Reading) -> Reply:
+        return read_response(data, reading)
+
+    def _assembler(self, *, incremental: bool) -> Assembler:
+        return GenerationAssembler(incremental=incremental)
 
 
 def _possible_choice(choice: ToolChoice, *, thinking: bool) -> tuple[ToolChoice, list[Finding]]:

@@ -6,12 +6,13 @@ Behaviour: facts of agentscope-java at c2d43f86 (2026-08-22), section "OpenAI ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from ..base.text import Media, arguments_text, extract_text, result_text
 from ..base.trace import Trace
+from ..base.values import copy_json
 from ..errors import FormatError
 from ..messages import (
     REASONING_KEYS,
@@ -23,6 +24,7 @@ from ..messages import (
     is_media,
 )
 from .media import media_part, text_part
+from .response import EXTRA_CONTENT
 
 __all__ = ["CallId", "encode_message", "safe_name"]
 
@@ -131,6 +133,8 @@ def _assistant(message: Msg, media: Media, trace: Trace, assistant_media: bool) 
         out["reasoning_content"] = thought.thinking
     if details and (found := _reasoning(calls, thought, media)):
         out["reasoning_details"] = found
+    if details and thought is not None and (extra := _extra(thought.metadata)):
+        out["extra_content"] = extra
     return out
 
 
@@ -197,8 +201,17 @@ def _calls(
         if signature is not None:
             mine = block.metadata.get("thoughtSignature")
             function["thought_signature"] = mine if isinstance(mine, str) else signature
-        out.append({"id": block.id, "type": "function", "function": function})
+        item: dict[str, Any] = {"id": block.id, "type": "function", "function": function}
+        if block.metadata and (extra := _extra(block.metadata)):
+            item["extra_content"] = extra
+        out.append(item)
     return {"tool_calls": out} if out or media.quirks.empty_tools else {}
+
+
+def _extra(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the `extra_content` that came with a reply: Gemini wants its signatures back there."""
+    found = (metadata or {}).get(EXTRA_CONTENT)
+    return copy_json(found) if isinstance(found, dict) else {}
 
 
 def _number(message: Msg, block: ToolUseBlock) -> int:

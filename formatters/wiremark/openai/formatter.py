@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ..base import BaseFormatter, Request, Trace
+from ..base.reading import Reading
+from ..base.reply import Reply
+from ..base.stream import Assembler
 from ..base.values import options_changed, options_not_sent, read_choice, read_tools
 from ..findings import Finding
 from ..marks import PartShape
@@ -18,6 +21,8 @@ from ..messages import GenerateOptions, Msg, ToolChoice, ToolSchema
 from .encode import encode_message
 from .media import text_part
 from .request import NOT_SENT, choice_value, extra_values, option_values, ordered, tool_values
+from .response import read_response
+from .stream import ChatAssembler
 
 __all__ = ["SHAPE", "OpenAIBaseFormatter", "OpenAIChatFormatter", "part_kind"]
 
@@ -192,6 +197,12 @@ class OpenAIBaseFormatter(BaseFormatter):
             repeated={name: body[name] for name in extra if name in body},
         )
         return self._finish(request, model, validate=validate)
+
+    def _read_response(self, data: dict[str, Any], reading: Reading) -> Reply:
+        return read_response(data, reading)
+
+    def _assembler(self, *, incremental: bool) -> Assembler:  # noqa: ARG002 always increments
+        return ChatAssembler()
 
 
 class OpenAIChatFormatter(OpenAIBaseFormatter):
