@@ -4,6 +4,7 @@
 #   make lint     the static checks alone
 #   make bench    the same messages through our formatters and their peers
 #   make parity CASES=folder OUT=folder    agentscope-java's cases, in both settings
+#   make schemas  the official definitions anew, from the newest SDKs
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 BASE := $(VENV)/.base
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint fuzz unit wheel bench parity clean
+.PHONY: demo test lint fuzz unit wheel bench parity schemas clean
 
 # What a user gets: the package and its required dependencies, editable.
 # pip 25.1 is the first that reads dependency groups.
@@ -43,7 +44,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
-	$(BIN)/lint-imports
+	$(BIN)/mypy tools
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m wiremark.conformance.lint
 
 # Ten thousand conversations for each rule set, without coverage, which makes them three times as slow.
 fuzz: $(STAMP)
@@ -69,6 +72,14 @@ bench: $(STAMP)
 parity: $(BASE)
 	@test -n "$(CASES)" && test -n "$(OUT)" || { echo 'usage: make parity CASES=folder OUT=folder' >&2; exit 2; }
 	@$(BIN)/python -m wiremark.conformance.parity "$(CASES)" "$(OUT)"
+
+# The types that a release of Anthropic's SDK before 1 has are those of API version 2023-06-01.
+schemas: $(STAMP)
+	rm -rf .venv-schemas
+	$(PIP) install --target .venv-schemas/sdk openrouter botocore
+	$(PIP) install --no-deps --target .venv-schemas/anthropic-0 'anthropic<1'
+	PYTHONPATH=.venv-schemas/sdk $(BIN)/python -m tools.schemas
+	PYTHONPATH=.venv-schemas/anthropic-0 $(BIN)/python -m tools.schemas anthropic
 
 clean:
 	rm -rf .venv .venv-* build dist htmlcov .coverage .coverage.* \

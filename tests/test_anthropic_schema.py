@@ -16,6 +16,14 @@ from wiremark.validation.registry import request_schema
 
 MARK = {"type": "ephemeral"}
 THINKING = {"type": "thinking", "thinking": "t", "signature": "s"}
+CITATION = {
+    "type": "char_location",
+    "cited_text": "a",
+    "document_index": 0,
+    "document_title": None,
+    "start_char_index": 0,
+    "end_char_index": 1,
+}
 BODY: dict[str, Any] = {
     "model": "claude-sonnet-4-5",
     "max_tokens": 4096,
@@ -191,6 +199,69 @@ def test_the_schema_is_valid_and_agrees_with_jsonschema() -> None:
     quick = request_schema("anthropic")
     for body in (BODY, changed(set_at("messages", 0, "content", 5)), {}, [], None):
         assert quick.accepts(body) == plain.is_valid(body)
+
+
+VERSIONS = ("anthropic", "anthropic-2023-06-01", "anthropic-2026-10-21")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "code"),
+    [
+        (set_at("temperature", 1), "temperature", "unknown-key"),
+        (set_at("top_p", 0.5), "top_p", "unknown-key"),
+        (set_at("top_k", 5), "top_k", "unknown-key"),
+        (
+            lambda b: b["messages"][1]["content"].append(b["messages"][2]["content"][2]),
+            "messages[1].content[3].type",
+            "bad-value",
+        ),
+        (
+            lambda b: b["messages"][2]["content"].append(
+                {"type": "text", "text": "a", "citations": [CITATION]}
+            ),
+            "messages[2].content[3].citations",
+            "bad-length",
+        ),
+    ],
+)
+def test_what_the_newer_version_lacks_is_an_error_in_it_alone(
+    change: Callable[[dict[str, Any]], Any], path: str, code: str
+) -> None:
+    either, older, newer = (schema_findings(changed(change), protocol=each) for each in VERSIONS)
+    assert either == older == ()
+    ((found),) = newer
+    assert (found.path, found.code) == (path, code)
+    assert "2026-10-21" in found.advice
+
+
+def test_citations_of_an_assistant_turn_are_taken_in_every_version() -> None:
+    body = changed(set_at("messages", 1, "content", 1, "citations", [CITATION]))
+    for version in VERSIONS:
+        assert schema_findings(body, protocol=version) == ()
+
+
+def test_a_toolset_needs_no_name() -> None:
+    body = changed(lambda b: b["tools"].append({"type": "browser_toolset_20260801"}))
+    assert schema_findings(body, protocol="anthropic") == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "code"),
+    [
+        (set_at("tools", 1, "max_uses", "3"), "tools[1].max_uses", "wrong-type"),
+        (
+            lambda b: b["messages"][1]["content"].append({"type": "server_tool_use", "id": "s"}),
+            "messages[1].content[3]",
+            "missing-key",
+        ),
+        (set_at("speed", "quick"), "speed", "bad-value"),
+    ],
+)
+def test_what_is_known_from_the_official_types_alone_is_checked(
+    change: Callable[[dict[str, Any]], Any], path: str, code: str
+) -> None:
+    found = schema_findings(changed(change), protocol="anthropic")
+    assert {(each.path, each.code) for each in found} == {(path, code)}
 
 
 def test_every_recorded_request_passes(shared_dir: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import re
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -29,8 +32,17 @@ FILES = (
     "dashscope/text-generation.json",
     "dashscope/multimodal-generation.json",
     "openai/chat.json",
+    "openai/dashscope.json",
+    "openai/official.json",
+    "openrouter/chat.json",
+    "openrouter/official.json",
     "anthropic/messages.json",
+    "anthropic/2023-06-01.json",
+    "anthropic/2026-10-21.json",
+    "anthropic/official-2023-06-01.json",
+    "anthropic/official-2026-10-21.json",
     "bedrock/converse.json",
+    "bedrock/official.json",
 )
 BASE = "https://wiremark.dev/schemas/"
 
@@ -113,8 +125,111 @@ def test_a_schema_handed_out_is_a_copy(protocol: str) -> None:
     assert schema_for(protocol)["$id"].startswith(BASE)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_schema_handed_out_needs_no_registry(protocol: str) -> None:
+    alone = Draft202012Validator(schema_for(protocol))
+    quick = request_schema(protocol)
+    for body in (NATIVE, CHAT, {}, [], None, {"model": "m", "messages": [{"role": "bot"}]}):
+        assert alone.is_valid(body) is quick.accepts(body)
+
+
+def test_no_schema_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    registry._load.cache_clear()
+    for protocol in PROTOCOLS:
+        assert list(request_schema(protocol).errors({}))
+        assert not Draft202012Validator(schema_for(protocol)).is_valid({})
+
+
+def test_a_form_is_spoken_by_known_protocols_alone() -> None:
+    assert set(registry.SPEAKS) <= set(PROTOCOLS)
+    assert {form for form, _ in registry.SPEAKS.values()} <= set(PROTOCOLS)
+
+
 def test_an_alias_shares_its_compiled_schema() -> None:
     assert request_schema("openai") is request_schema("openai-chat")
+
+
+# ---------------------------------------------------------------- speed
+
+SPEED = """
+import json, sys, time
+from wiremark.validation import PROTOCOLS, validate
+
+def best(call):
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+def text(words):
+    return [{"text": words}] if converse else [{"type": "text", "text": words}]
+
+def messages():
+    for turn in range(250):
+        yield {"role": "user", "content": text(f"question {turn} " * 8)}
+        call, arguments = f"call_{turn}", {"city": "Paris"}
+        if converse:
+            yield {"role": "assistant", "content": [
+                {"toolUse": {"toolUseId": call, "name": "f", "input": arguments}}]}
+            yield {"role": "user", "content": [
+                {"toolResult": {"toolUseId": call, "content": text("result " * 8)}}]}
+        elif protocol.startswith("anthropic"):
+            yield {"role": "assistant", "content": [
+                {"type": "tool_use", "id": call, "name": "f", "input": arguments}]}
+            yield {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": call, "content": "result " * 8}]}
+        else:
+            function = {"name": "f", "arguments": json.dumps(arguments)}
+            yield {"role": "assistant", "content": None, "tool_calls": [
+                {"id": call, "type": "function", "function": function}]}
+            yield {"role": "tool", "tool_call_id": call, "content": "result " * 8}
+        yield {"role": "assistant", "content": text("done " * 8)}
+
+for protocol in PROTOCOLS:
+    converse = protocol == "bedrock-converse"
+    history = list(messages())
+    if protocol.startswith("dashscope"):
+        for each in history:
+            if isinstance(each["content"], list):
+                each["content"][0].pop("type")
+        body = {"model": "m", "input": {"messages": history}}
+    elif protocol.startswith("anthropic"):
+        body = {"model": "m", "max_tokens": 5, "messages": history}
+    else:
+        body = {"messages": history} if converse else {"model": "m", "messages": history}
+    wire = json.dumps(body)
+    right = validate(body, protocol=protocol)
+    assert not [each for each in right if each.severity == "error"], (protocol, right[:3])
+    least = best(lambda: json.loads(wire))
+    ratios = [best(lambda: validate(body, protocol=protocol)) / least]
+    history[500]["role"] = "bot"
+    assert validate(body, protocol=protocol)
+    ratios.append(best(lambda: validate(body, protocol=protocol)) / least)
+    print(protocol, *(round(each, 1) for each in ratios))
+"""
+
+
+def test_a_thousand_messages_are_validated_in_fifty_times_the_reading_of_their_json(
+    checkout: Path,
+) -> None:
+    # In a process of its own, where coverage does not count the steps.
+    done = subprocess.run(
+        [sys.executable, "-c", SPEED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(checkout / "formatters")},
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert {name for name, _, _ in rows} == set(PROTOCOLS)
+    assert {name: ratios for name, *ratios in rows if max(map(float, ratios)) >= 50} == {}
 
 
 # ---------------------------------------------------------------- predicate and jsonschema agree
@@ -264,6 +379,19 @@ KEYWORDS = (
     {"not": {"type": "object"}},
     {"if": {"type": "string"}, "then": {"minLength": 2}},
     {"if": {"type": "string"}, "else": {"type": "object"}},
+    {
+        "allOf": [
+            {
+                "if": {"required": ["type"], "properties": {"type": {"const": "text"}}},
+                "then": {"required": ["text"]},
+            },
+            {
+                "if": {"required": ["type"], "properties": {"type": {"enum": ["tool", "text"]}}},
+                "then": {"maxProperties": 2},
+            },
+            {"if": {"properties": {"type": {"const": "auto"}}}, "then": {"required": ["role"]}},
+        ]
+    },
 )
 
 
@@ -274,6 +402,10 @@ KEYWORDS = (
 @example(1.0)
 @example(2)
 @example({})
+@example({"type": "text"})
+@example({"type": "text", "text": 1, "role": 1})
+@example({"type": "tool", "role": 1, "text": 1})
+@example({"type": ["text"]})
 def test_a_keyword_means_what_it_means_to_jsonschema(schema: dict[str, Any], value: Any) -> None:
     check = Compiler().compile(schema, Nowhere())
     assert check(value) is Draft202012Validator(schema).is_valid(value)

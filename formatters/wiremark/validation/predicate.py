@@ -221,7 +221,51 @@ def _pattern(value: Any, _: Mapping[str, Any], __: _Child) -> Check:
 
 
 def _all(value: Any, _: Mapping[str, Any], child: _Child) -> Check:
-    return _all_of([child(part) for part in value])
+    tables: dict[str, dict[str, list[Check]]] = {}
+    rest: list[Check] = []
+    for part in value:
+        case = _case(part)
+        if case is None:
+            rest.append(child(part))
+            continue
+        child(part)  # remembered too, for whoever asks for the predicate of the part
+        key, words = case
+        for word in words:
+            tables.setdefault(key, {}).setdefault(word, []).append(child(part["then"]))
+    return _all_of([*(_dispatch(key, table) for key, table in tables.items()), *rest])
+
+
+def _case(part: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Return the key and the words of a schema that only says: if the key is one of them, then."""
+    if (
+        not isinstance(part, dict)
+        or set(part) != {"if", "then"}
+        or not isinstance(part["if"], dict)
+    ):
+        return None
+    condition = part["if"]
+    properties = condition.get("properties", {})
+    if set(condition) != {"properties", "required"} or len(properties) != 1:
+        return None
+    ((key, test),) = properties.items()
+    if condition["required"] != [key] or not isinstance(test, dict) or len(test) != 1:
+        return None
+    words = test.get("enum", [test.get("const")])
+    return (key, tuple(words)) if all(isinstance(word, str) for word in words) else None
+
+
+def _dispatch(key: str, table: Mapping[str, list[Check]]) -> Check:
+    """Return one look-up for a chain of cases, whose cost does not grow with their number."""
+    checks = {word: _all_of(cases) for word, cases in table.items()}
+
+    def check(instance: Any) -> bool:
+        if not isinstance(instance, dict):
+            return True
+        word = instance.get(key)
+        case = checks.get(word) if isinstance(word, str) else None
+        return case is None or case(instance)
+
+    return check
 
 
 def _any(value: Any, _: Mapping[str, Any], child: _Child) -> Check:
@@ -273,6 +317,7 @@ _SILENT: Final = frozenset(
         "else",
         "then",
         "title",
+        "x-derived-from",
         "x-provider-text",
     }
 )

@@ -8,9 +8,10 @@ its refusal is worded, is not known here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urljoin
 
@@ -26,23 +27,49 @@ from wiremark.validation.predicate import Compiler
 if TYPE_CHECKING:
     from referencing.jsonschema import SchemaRegistry
 
-__all__ = ["PROTOCOLS", "RequestSchema", "request_schema", "schema_for"]
+__all__ = ["ALIASES", "PROTOCOLS", "SPEAKS", "RequestSchema", "request_schema", "schema_for"]
 
 BASE: Final = "https://wiremark.dev/schemas/"
 """Prefix of every `$id`: a name, not an address."""
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _FILES: Final = {
     "dashscope": "dashscope/request.json",
     "dashscope-text": "dashscope/text-generation.json",
     "dashscope-multimodal": "dashscope/multimodal-generation.json",
     "openai-chat": "openai/chat.json",
+    "openai-dashscope": "openai/dashscope.json",
+    "openrouter": "openrouter/chat.json",
     "anthropic": "anthropic/messages.json",
+    "anthropic-2023-06-01": "anthropic/2023-06-01.json",
+    "anthropic-2026-10-21": "anthropic/2026-10-21.json",
     "bedrock-converse": "bedrock/converse.json",
 }
 ALIASES: Final = {"openai": "openai-chat"}
 
 PROTOCOLS: Final = (*_FILES, *ALIASES)
-"""The protocol names that have a schema: `dashscope` takes either native endpoint."""
+"""The protocol names that have a schema.
+
+`dashscope` takes either native endpoint, `anthropic` either version of the API; `openai-chat` is
+any service that speaks OpenAI's chat, `openai-dashscope` DashScope's compatible mode alone.
+"""
+
+SPEAKS: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyType(
+    {
+        "dashscope-text": ("dashscope", None),
+        "dashscope-multimodal": ("dashscope", None),
+        "openai": ("openai-chat", None),
+        "openai-dashscope": ("openai-chat", "dashscope.aliyuncs.com"),
+        "openrouter": ("openai-chat", "openrouter.ai"),
+        "anthropic-2023-06-01": ("anthropic", None),
+        "anthropic-2026-10-21": ("anthropic", None),
+    }
+)
+"""The wire form that a protocol shares with others and, where it is one service's, the host.
+
+With both, `select_rules` finds the cache rules; a name that is not here is its own form.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +80,7 @@ class RequestSchema:
     _compiler: Compiler
     _validator: Any
     _contents: Any
+    _documents: Any
 
     def accepts(self, body: Any) -> bool:
         """Say whether the body is valid; this is the quick answer."""
@@ -66,11 +94,18 @@ class RequestSchema:
 
 
 def schema_for(protocol: str) -> dict[str, Any]:
-    """Return the JSON Schema of a protocol, a fresh copy.
+    """Return the JSON Schema of a protocol, a fresh copy that stands on its own.
 
-    Raises `OptionError` for a protocol without one.
+    The schemas that it refers to are embedded under `$defs`, each with its `$id`, so any validator
+    of draft 2020-12 resolves them without a registry. Raises `OptionError` for a protocol without
+    one.
     """
-    contents: dict[str, Any] = copy.deepcopy(request_schema(protocol)._contents)  # noqa: SLF001
+    schema = request_schema(protocol)
+    documents = copy.deepcopy(schema._documents)  # noqa: SLF001
+    contents: dict[str, Any] = {"$schema": _DIALECT, **documents.pop(schema.uri)}
+    if documents:
+        embedded = {uri.removeprefix(BASE): each for uri, each in sorted(documents.items())}
+        contents["$defs"] = {**contents.get("$defs", {}), **embedded}
     return contents
 
 
@@ -97,11 +132,11 @@ def _load(name: str) -> RequestSchema:
     compiler = Compiler()
     compiler.compile(documents[uri], registry.resolver(base_uri=uri))
     validator = _validator_class(compiler)(documents[uri], registry=registry)
-    return RequestSchema(uri, compiler, validator, documents[uri])
+    return RequestSchema(uri, compiler, validator, documents[uri], documents)
 
 
 def _with_references(uri: str) -> dict[str, Any]:
-    documents: dict[str, Any] = {}
+    documents: dict[str, dict[str, Any]] = {}
     waiting = [uri]
     while waiting:
         each = waiting.pop()
@@ -109,6 +144,8 @@ def _with_references(uri: str) -> dict[str, Any]:
             if not each.startswith(BASE):
                 raise WiremarkError("a schema refers to something outside schemas/", path=each)
             documents[each] = read_json("schemas", *each.removeprefix(BASE).split("/"))
+            # jsonschema leaves our validator class for its own where a schema names its dialect.
+            documents[each].pop("$schema", None)
             waiting += [urldefrag(urljoin(each, ref)).url for ref in _references(documents[each])]
     return documents
 

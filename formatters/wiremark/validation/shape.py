@@ -2,7 +2,8 @@
 
 The words come from the schema: a `description` beside the keyword that failed, or on the property
 that is missing, says what is allowed; `x-provider-text` holds the provider's answer by keyword. An
-object whose `type` or `role` is wrong is not also blamed for the keys that its kind would need.
+object whose `type` or `role` is wrong is not also blamed for the keys that its kind would need. A
+fault that two schemas see, ours and the official one it refers to, is told once, in our words.
 Nothing about a provider is known here.
 """
 
@@ -36,7 +37,7 @@ def shape_findings(schema: RequestSchema, body: Any) -> tuple[Finding, ...]:
         faults = [fault for error in schema.errors(body) for fault in _faults(error)]
     except RecursionError:
         return (finding("too-deep", "", "the body is nested too deeply to be checked"),)
-    kept = dict.fromkeys(_without_consequences(faults))
+    kept = _told_once(_without_consequences(faults))
     ordered = sorted(kept, key=lambda fault: [_sort_key(part) for part in fault.path])
     return tuple(
         finding(
@@ -99,6 +100,21 @@ def _without_consequences(faults: Sequence[_Fault]) -> Iterator[_Fault]:
     for fault in faults:
         if fault.kind or not fault.needs or fault.path not in unclear:
             yield fault
+
+
+def _told_once(faults: Iterable[_Fault]) -> Iterable[_Fault]:
+    """Keep one fault of a kind at a place: the one with the most to say, else the first."""
+    kept: dict[tuple[_Path, str, str], _Fault] = {}
+    for fault in faults:
+        key = (fault.path, fault.code, fault.message if fault.needs else "")
+        other = kept.get(key)
+        if other is None or _said(fault) > _said(other):
+            kept[key] = fault
+    return kept.values()
+
+
+def _said(fault: _Fault) -> tuple[bool, bool]:
+    return bool(fault.provider_text), bool(fault.advice)
 
 
 def _sort_key(part: str | int) -> tuple[bool, int, str]:
@@ -217,6 +233,17 @@ def _any_of(path: _Path, parts: Any, instance: Any, schema: Any) -> Iterator[_Fa
     yield _Fault(path, "missing-key", message, _advice(schema), needs=True)
 
 
+def _not(path: _Path, taken: Any, instance: Any, schema: Any) -> Iterator[_Fault]:
+    """Word `"not": {}`, which is how our schemas take nothing, and other negations."""
+    if taken == {} and path:
+        yield _Fault(path, "unknown-key", f"{path[-1]!r} is not taken here", _advice(schema))
+    elif "const" in taken:
+        message = f"{abbreviate(instance)} is not taken here"
+        yield _Fault(path, "bad-value", message, _advice(schema), _is_kind(path))
+    else:
+        yield _Fault(path, "bad-shape", f"{abbreviate(instance)} does not fit", _advice(schema))
+
+
 _DESCRIBE: Final[dict[str, _Describe]] = {
     "required": _missing,
     "type": _type,
@@ -233,4 +260,5 @@ _DESCRIBE: Final[dict[str, _Describe]] = {
     "maxProperties": _length("more than", "keys"),
     "additionalProperties": _extra,
     "anyOf": _any_of,
+    "not": _not,
 }

@@ -1,0 +1,1 @@
+"""Derives `schemas/*/official*.json` from the types of the providers' own SDKs."""
