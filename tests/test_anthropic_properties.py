@@ -30,6 +30,7 @@ from wiremark import (
     URLSource,
     dump_messages,
 )
+from wiremark.findings import Finding
 from wiremark.marks import strip_body
 from wiremark.validation import validate
 
@@ -155,8 +156,17 @@ def test_every_request_is_legal(
             assert index > 0
             assert roles[index + 1 : index + 2] in ([], ["assistant"])
     if body["messages"]:
-        errors = [each for each in validate(body, protocol="anthropic") if each.severity == "error"]
-        assert errors == []
+        assert errors_in(validate(body, protocol="anthropic")) == []
+
+
+def errors_in(found: tuple[Finding, ...]) -> list[Finding]:
+    """Return the errors but those of pairing: calls and results are generated apart."""
+    return [
+        each
+        for each in found
+        if each.severity == "error"
+        and each.code not in {"tool-call-unanswered", "tool-result-without-call"}
+    ]
 
 
 def without_wishes(message: Msg) -> Msg:
@@ -188,4 +198,4 @@ def test_requests_of_compatible_services_are_legal(
         assert {path for path, _, _ in found} <= {"(request)"}
     if request.body["messages"]:
         judged = validate(request.body, protocol="anthropic", rules=rules)
-        assert [each for each in judged if each.severity == "error"] == []
+        assert errors_in(judged) == []

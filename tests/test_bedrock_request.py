@@ -615,13 +615,18 @@ def test_a_document_without_text_is_named() -> None:
         (
             {
                 "messages": [
+                    {"role": "user", "content": [{"text": "hi"}]},
+                    {
+                        "role": "assistant",
+                        "content": [{"toolUse": {"toolUseId": "c", "name": "f", "input": {}}}],
+                    },
                     {
                         "role": "user",
                         "content": [{"toolResult": {"toolUseId": "c", "content": [POINT]}}],
-                    }
+                    },
                 ]
             },
-            "messages[0].content[0].toolResult.content[0].cachePoint",
+            "messages[2].content[0].toolResult.content[0].cachePoint",
         ),
     ],
 )

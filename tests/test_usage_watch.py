@@ -15,11 +15,19 @@ from wiremark.base.reply import Reply
 from wiremark.errors import MessageError, OptionError, RuleError
 from wiremark.findings import Finding
 from wiremark.marks import strip_body
+from wiremark.rules import select_rules
 from wiremark.usage import Usage
-from wiremark.usage.prefix import read_prefix
+from wiremark.usage.prefix import Prefix
+from wiremark.usage.prefix import read_prefix as read_prefix_of
 from wiremark.usage.watch import REASONS_OF_SILENCE, CacheWatch
 
 MARK = {"type": "ephemeral"}
+
+
+def read_prefix(body: dict[str, Any], protocol: str = "openai-chat", **where: Any) -> Prefix:
+    return read_prefix_of(body, select_rules(protocol, **where).rules, protocol)
+
+
 LONG = "word " * 2000
 NOTHING = Usage(input=3000, output=10, cache_read=0, cache_write=0)
 HIT = Usage(input=3000, output=10, cache_read=2900, cache_write=0)
@@ -384,7 +392,8 @@ def test_every_placed_mark_is_found_where_the_plan_says(formatter: Any, place: s
         [Msg.system("Be brief."), Msg.user("one"), Msg.assistant("1"), Msg.user("two")],
     )
     placed = sorted(d.where for d in request.plan.decisions if d.decision == "placed")
-    found = sorted(mark.path.rpartition(".")[0] for mark in read_prefix(request.body).marks)
+    prefix = read_prefix(request.body, formatter.protocol)
+    found = sorted(mark.path.rpartition(".")[0] for mark in prefix.marks)
     assert len(found) == 3
     assert found == placed
     assert all(path.startswith(place) for path in found)
@@ -394,7 +403,7 @@ def test_marks_are_not_part_of_what_is_compared() -> None:
     for body in (MARKED, ON_TOOL, MESSAGE_LEVEL, NESTED, AUTOMATIC):
         bare = read_prefix(strip_body(body))
         assert bare.marks == ()
-        assert [p.digest for p in bare.pieces] == [p.digest for p in read_prefix(body).pieces]
+        assert [p.text for p in bare.pieces] == [p.text for p in read_prefix(body).pieces]
 
 
 def test_tool_calls_are_compared_but_are_no_blocks() -> None:
@@ -433,9 +442,12 @@ def test_recorded_exchanges_raise_no_false_alarm(shared_dir: Path) -> None:
     seen = 0
     for exchange in map(json.loads, lines):
         body = exchange["request"]
-        if not exchange["marked"] or not isinstance(body, dict) or not read_prefix(body).marks:
+        protocol, host = protocol_of(exchange["path"]), exchange["host"]
+        if not exchange["marked"] or not isinstance(body, dict):
+            continue
+        if not read_prefix(body, protocol, host=host).marks:
             continue  # two are marked by a cache key alone
         seen += 1
-        watch = CacheWatch(protocol=protocol_of(exchange["path"]), host=exchange["host"], after=1)
+        watch = CacheWatch(protocol=protocol, host=host, after=1)
         assert watch.add(body, exchange["response"]) is None, exchange["id"]
     assert seen == 18

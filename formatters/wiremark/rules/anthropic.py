@@ -36,6 +36,35 @@ MIN_TOKENS_BY_MODEL: Final = (
 )
 """Least cacheable prefix in tokens. Names are written `4-5` by Anthropic, `4.5` by OpenRouter."""
 
+_ERROR_TEXTS: Final = {
+    "too-many-markers": (
+        "A maximum of {limit} blocks with cache_control may be provided. Found {found}."
+    ),
+    "ttl-order": (
+        "{path}.cache_control.ttl: a ttl='{ttl}' cache_control block must not come after a"
+        " ttl='{earlier}' cache_control block. Note that blocks are processed in the following"
+        " order: tools, system, messages."
+    ),
+    "automatic-ttl-conflict": (
+        "Top-level cache_control has ttl='{asked}' but the target block already has cache_control"
+        " with ttl='{own}'"
+    ),
+    "marker-on-empty-text": "{path}.text: cache_control cannot be set for empty text blocks",
+    "marker-on-thinking": "{path}.{kind}.cache_control: Extra inputs are not permitted",
+    "marker-in-tool-result": (
+        "cache_control may not be specified within `tool_result.content`. Instead, place it"
+        " directly on `tool_result`"
+    ),
+    "tool-call-unanswered": (
+        "`tool_use` ids were found without `tool_result` blocks immediately after: {ids}. Each"
+        " `tool_use` block must have a corresponding `tool_result` block in the next message."
+    ),
+    "tool-result-without-call": (
+        "unexpected `tool_use_id` found in `tool_result` blocks: {ids}. Each `tool_result` block"
+        " must have a corresponding `tool_use` block in the previous message."
+    ),
+}
+
 ANTHROPIC: Final = CacheRules(
     name="anthropic",
     protocol="anthropic",
@@ -63,6 +92,7 @@ ANTHROPIC: Final = CacheRules(
     tool_slot=True,
     tools_in_prefix="own",
     automatic="top_level",
+    error_texts=_ERROR_TEXTS,
     lookback_blocks=20,
     min_tokens_by_model=MIN_TOKENS_BY_MODEL,
     write_multipliers={"5m": 1.25, "1h": 2.0},
@@ -84,6 +114,12 @@ ANTHROPIC: Final = CacheRules(
         "tool_slot": _PAGE,
         "tools_in_prefix": _PAGE,
         "automatic": Source(_PAGE.url, _READ, "generally available since 2026-02-19"),
+        "error_texts": Source(
+            "https://github.com/anthropics/claude-code/issues/54013",
+            _READ,
+            "status 400; also sub2api#225, hermes-agent#89931, agno#8234, and"
+            " vellum-ai/vellum-assistant#22191 and #23414",
+        ),
         "lookback_blocks": _PAGE,
         "min_tokens": Source(_PAGE.url, _READ, "by model; of models not named there unknown"),
         "min_tokens_by_model": Source(
@@ -124,6 +160,7 @@ ANTHROPIC_COMPATIBLE: Final = replace(
     ttls=("5m",),
     ttl_ordered=False,
     kinds=frozenset({"text", "image", "document", "tool_use", "tool_result"}),
+    error_texts={},
     min_tokens_by_model=(),
 )
 """A service that speaks Anthropic's protocol and of which nothing is known: its oldest part."""

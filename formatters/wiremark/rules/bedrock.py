@@ -21,6 +21,17 @@ BEDROCK: Final = CacheRules(
     kinds=frozenset({"text", "image", "document", "tool_use", "tool_result"}),
     tool_slot=True,
     tools_in_prefix="own",
+    error_texts={
+        "cache-point-misplaced": "There is nothing available to cache.",
+        "cache-point-behind-document": "{path}.type: Field required",
+        "marker-on-thinking": (
+            "Cache point cannot be inserted after reasoning block. Please remove the invalid cache"
+            " point and try again."
+        ),
+        "tool-call-unanswered": (
+            "Expected toolResult blocks at {path}.content for the following Ids: {ids}"
+        ),
+    },
     sources={
         "marker": Source(
             _SDK.url,
@@ -34,6 +45,11 @@ BEDROCK: Final = CacheRules(
         "kinds": Source(_SDK.url, _SDK.read, "not in the model: what Claude marks"),
         "tool_slot": _SDK,
         "tools_in_prefix": Source(_SDK.url, _SDK.read, "not in the model: Claude's order"),
+        "error_texts": Source(
+            "https://github.com/strands-agents/harness-sdk/pull/3677",
+            _SDK.read,
+            "seen with Claude; also aws-sdk-java-v2#6277, opencode#36517, agno#6698",
+        ),
     },
 )
 """Bedrock Converse. Minimum, lookback and prices depend on the model and are unknown."""

@@ -151,6 +151,7 @@ class CacheRules:
 
     Marker:
       marker: the form in which a mark is written; `none` if the provider takes no marks
+      reads_also: other forms that are read with the same meaning
       max_marks: most marks in a request, tools, system, messages and automatic one together
       implicit_marks: how many of `max_marks` the provider takes for itself
       over_limit: what the provider does beyond `max_marks`; wiremark never relies on it
@@ -169,6 +170,13 @@ class CacheRules:
       array_refused_without_tools_only: ... and only in requests without tools
       models: globs of the models for which the provider lists explicit caching; empty is all
 
+    Refusals:
+      refused_markers: forms of a marker that are refused with an error wherever they stand
+      error_texts: the provider's own words by code of the validator, with {fields} to fill in; a
+        code that is not there is not known to be refused
+      media_roles: the only roles whose messages may hold media; empty is not known
+      legacy_fields: fields of the body that the provider replaced, and by what
+
     Prefix and price:
       lookback_blocks: content blocks searched backwards from a mark for an older entry
       lookback_breakpoints: older marks that are matched
@@ -180,6 +188,7 @@ class CacheRules:
     name: str
     protocol: str
     marker: MarkerForm = "none"
+    reads_also: tuple[MarkerForm, ...] = ()
     max_marks: int | None = None
     implicit_marks: int = 0
     over_limit: Literal["error", "last-win", "ignored"] | None = None
@@ -197,6 +206,10 @@ class CacheRules:
     array_refused: tuple[str, ...] = ()
     array_refused_without_tools_only: bool = False
     models: tuple[str, ...] = ()
+    refused_markers: tuple[MarkerForm, ...] = ()
+    error_texts: Mapping[str, str] = field(default_factory=FrozenMap)
+    media_roles: tuple[str, ...] = ()
+    legacy_fields: tuple[tuple[str, str], ...] = ()
     lookback_blocks: int | None = None
     lookback_breakpoints: int | None = None
     min_tokens: int | None = None
@@ -210,6 +223,7 @@ class CacheRules:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "write_multipliers", FrozenMap(self.write_multipliers))
+        object.__setattr__(self, "error_texts", FrozenMap(self.error_texts))
         object.__setattr__(self, "sources", FrozenMap(self.sources))
         problem = self._contradiction()
         if problem:

@@ -28,6 +28,7 @@ DASHSCOPE: Final = CacheRules(
     name="dashscope",
     protocol="dashscope",
     marker="cache_control",
+    reads_also=("prompt_cache_breakpoint",),
     max_marks=4,
     over_limit="last-win",
     ttls=("5m",),
@@ -82,6 +83,11 @@ DASHSCOPE: Final = CacheRules(
     ),
     sources={
         "marker": _PAGE,
+        "reads_also": Source(
+            "https://help.aliyun.com/zh/model-studio/explicit-cache-qwen4",
+            _READ,
+            "of Qwen4, which these rules are used for too",
+        ),
         "max_marks": _PAGE,
         "over_limit": Source(_PAGE.url, _READ, "also vercel/ai packages/alibaba get-cache-control"),
         "ttls": Source(_PAGE.url, _READ, "a ttl field is undocumented; first-party SDKs send '5m'"),
@@ -155,6 +161,7 @@ QWEN4: Final = CacheRules(
     name="qwen4",
     protocol="openai-chat",
     marker="prompt_cache_breakpoint",
+    reads_also=("cache_control",),
     max_marks=4,
     kinds=DASHSCOPE.kinds,
     tools_in_prefix="system",
@@ -163,7 +170,8 @@ QWEN4: Final = CacheRules(
     lookback_blocks=20,
     min_tokens=1024,
     sources={
-        "marker": Source(
+        "marker": _QWEN4_PAGE,
+        "reads_also": Source(
             _QWEN4_PAGE.url, _READ, "cache_control on a block is accepted with the same meaning"
         ),
         "max_marks": _AS_CLASSIC,

@@ -39,10 +39,9 @@ KIMI_CHAT: Final = CacheRules(
     name="kimi-chat",
     protocol="openai-chat",
     implicit=Implicit(min_tokens_by_model=(("kimi-k3*", 256),)),
+    refused_markers=("prompt_cache_breakpoint",),
     sources={
-        "marker": Source(
-            _PAGE.url, _PAGE.read, "prompt_cache_breakpoint in content is refused with status 400"
-        ),
+        "refused_markers": Source(_PAGE.url, _PAGE.read, "in content: status 400"),
         "implicit": _K3,
     },
 )

@@ -12,13 +12,30 @@ _READ = "2026-11-21"
 _GUIDE = Source("https://developers.openai.com/api/docs/guides/prompt-caching", _READ)
 _SDK = Source("https://github.com/openai/openai-python", _READ, "3.52.0, docstrings and types")
 _KEY = (Affinity("body", "prompt_cache_key"),)
+_LEGACY = (("functions", "tools"), ("function_call", "tool_choice"))
+_DEPRECATED = Source(_SDK.url, _READ, "3.52.0, 'Deprecated' in completion_create_params")
+_MEDIA = Source(
+    "https://github.com/openai/openai-node/issues/1030",
+    _READ,
+    "status 400; the same of a tool message in https://github.com/OpenHands/OpenHands/issues/7700",
+)
+_MEDIA_TEXT = (
+    "Invalid '{path}'. Image URLs are only allowed for messages with role 'user', but this message"
+    " with role '{role}' contains an image URL."
+)
 
 OPENAI_IMPLICIT: Final = CacheRules(
     name="openai-implicit",
     protocol="openai-chat",
     implicit=Implicit(min_tokens=2048, rounding=128),
+    error_texts={"media-out-of-place": _MEDIA_TEXT},
+    media_roles=("user",),
+    legacy_fields=_LEGACY,
     affinity=_KEY,
     sources={
+        "error_texts": _MEDIA,
+        "media_roles": _MEDIA,
+        "legacy_fields": _DEPRECATED,
         "implicit": Source(
             _GUIDE.url,
             _READ,
@@ -39,6 +56,9 @@ OPENAI: Final = CacheRules(
     ttls=("30m", "12h"),
     default_ttl="30m",
     kinds=frozenset({"text", "image", "audio", "file"}),
+    error_texts={"media-out-of-place": _MEDIA_TEXT},
+    media_roles=("user",),
+    legacy_fields=(*_LEGACY, ("prompt_cache_retention", "prompt_cache_options")),
     lookback_breakpoints=80,
     min_tokens=1024,
     write_multipliers={"30m": 1.25},
@@ -63,6 +83,9 @@ OPENAI: Final = CacheRules(
         ),
         "default_ttl": _SDK,
         "kinds": Source(_SDK.url, _READ, "text, image, input_audio and file parts; not tools"),
+        "error_texts": _MEDIA,
+        "media_roles": _MEDIA,
+        "legacy_fields": _DEPRECATED,
         "lookback_breakpoints": Source(
             _GUIDE.url, _READ, "reference: latest 80; guide: the first 2 and the latest 50"
         ),

@@ -22,6 +22,7 @@ __all__ = [
 _READ = "2026-11-21"
 _PAGE = Source("https://openrouter.ai/docs/guides/best-practices/prompt-caching", _READ)
 _SDK = Source("https://github.com/OpenRouterTeam/python-sdk", _READ, "1.3.84, docstrings")
+_BOTH = Source(_SDK.url, _READ, "the two forms are interchangeable")
 _TOOLS = Source(
     "https://github.com/UKGovernmentBEIS/inspect_ai",
     _READ,
@@ -60,6 +61,7 @@ OPENROUTER_ANTHROPIC: Final = replace(
     ANTHROPIC,
     name="openrouter-anthropic",
     protocol="openai-chat",
+    reads_also=("prompt_cache_breakpoint",),
     kinds=frozenset({"text", "image"}),
     min_tokens_by_model=(("*opus-4[.-][78]*", 4096), *MIN_TOKENS_BY_MODEL),
     write_multipliers={},
@@ -69,6 +71,7 @@ OPENROUTER_ANTHROPIC: Final = replace(
     sources={
         **ANTHROPIC.sources,
         "marker": _PAGE,
+        "reads_also": _BOTH,
         "kinds": Source(_PAGE.url, _READ, "content parts; of files unknown"),
         "tool_slot": _TOOLS,
         "automatic": _PAGE,
@@ -84,11 +87,13 @@ OPENROUTER_GEMINI: Final = replace(
     OPENROUTER,
     name="openrouter-gemini",
     marker="cache_control",
+    reads_also=("prompt_cache_breakpoint",),
     last_mark_only=True,
     kinds=frozenset({"text"}),
     implicit=Implicit(min_tokens_by_model=(("*flash*", 1024), ("*pro*", 4096))),
     sources={
         "marker": _PAGE,
+        "reads_also": _BOTH,
         "last_mark_only": _PAGE,
         "kinds": Source(_PAGE.url, _READ, "content parts; of media unknown"),
         "implicit": Source(
@@ -113,6 +118,7 @@ OPENROUTER_QWEN: Final = replace(
     sources={
         **DASHSCOPE_COMPATIBLE.sources,
         "marker": _PAGE,
+        "reads_also": _BOTH,
         "ttls": _PAGE,
         "default_ttl": _PAGE,
         "affinity": _SDK,
@@ -123,15 +129,20 @@ OPENROUTER_QWEN: Final = replace(
 OPENROUTER_OPENAI: Final = replace(
     OPENAI,
     name="openrouter-openai",
+    reads_also=("cache_control",),
     ttls=(),
     default_ttl=None,
     write_multipliers={},
     read_multiplier=None,
     implicit=Implicit(min_tokens=1024),
+    error_texts={},
+    media_roles=(),
+    legacy_fields=(),
     affinity=_AFFINITY,
     sources={
         **OPENAI.sources,
-        "marker": Source(_SDK.url, _READ, "interchangeable with cache_control"),
+        "marker": _SDK,
+        "reads_also": _BOTH,
         "ttls": Source(_PAGE.url, _READ, "a TTL is dropped on the way to OpenAI"),
         "affinity": _SDK,
     },

@@ -115,13 +115,15 @@ class CacheWatch:
                 f"{type(request).__name__} is no request", path="request", advice="give its body"
             )
         usage = usage_of(response, provider=provider)
-        prefix = read_prefix(body)
+        named = body.get("model") if isinstance(body.get("model"), str) else None
+        model = named or self._model or usage.model
+        rules, note = self._rules_for(model)
+        prefix = read_prefix(body, rules, self._protocol or None)
         if not prefix.marks:
             return None
-        model = body.get("model") if isinstance(body.get("model"), str) else None
-        exchange = _Exchange(prefix, usage, model or self._model or usage.model, at)
+        exchange = _Exchange(prefix, usage, model, at)
         run = self._runs.setdefault(exchange.model or "", _Run())
-        found = self._judge(exchange, run)
+        found = self._judge(exchange, run, rules, note)
         run.last, run.at = prefix, at
         return found
 
@@ -133,12 +135,13 @@ class CacheWatch:
         runs = self._runs.values() if model is None else [self._runs.get(model, _Run())]
         return {code: sentence for run in runs for code, sentence in run.reasons.items()}
 
-    def _judge(self, exchange: _Exchange, run: _Run) -> Finding | None:
+    def _judge(
+        self, exchange: _Exchange, run: _Run, rules: CacheRules, note: str
+    ) -> Finding | None:
         usage = exchange.usage
         if usage.cache_read or usage.cache_write:
             run.begin_anew()
             return None
-        rules, note = self._rules_for(exchange.model)
         if usage.input is None or usage.input < _minimum(rules, exchange.model):
             return None
         if usage.cache_read is None:
@@ -198,17 +201,16 @@ def _reasons(exchange: _Exchange, run: _Run, rules: CacheRules) -> dict[str, str
 
 def _of_markers(marks: tuple[Mark, ...], rules: CacheRules) -> dict[str, str]:
     out = {}
-    read = {rules.marker, "prompt_cache_breakpoint" if rules.marker == "cache_control" else ""}
-    read = {"cachePoint" if form == "cache_point" else form for form in read}
     for mark in marks:
-        if mark.form not in read:
+        marker = mark.marker
+        if marker.key not in (rules.marker, *rules.reads_also):
             out["other-form"] = f"{mark.path} is not the form that {rules.name} reads"
-        if mark.place not in _places(rules):
+        if marker.where not in _places(rules):
             out["bad-place"] = f"{rules.name} reads no mark at {mark.path}"
-        if mark.ttl is not None and rules.ttls and mark.ttl not in rules.ttls:
+        if marker.ttl is not None and rules.ttls and marker.ttl not in rules.ttls:
             out["unknown-ttl"] = (
                 f"{rules.name} has lifetimes of {', '.join(rules.ttls)},"
-                f" {mark.path} asks for {mark.ttl}"
+                f" {mark.path} asks for {marker.ttl}"
             )
     return out
 
@@ -260,7 +262,7 @@ def _of_time(exchange: _Exchange, run: _Run, last: Prefix, rules: CacheRules) ->
     if exchange.at is None or run.at is None:
         return {}
     lived = [
-        ttl_seconds(mark.ttl if mark.ttl in rules.ttls else rules.default_ttl)
+        ttl_seconds(mark.marker.ttl if mark.marker.ttl in rules.ttls else rules.default_ttl)
         for mark in last.marks
     ]
     longest = max((seconds for seconds in lived if seconds is not None), default=None)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.validation.codes import finding
+from wiremark.validation.rules.core import rule
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
-    from wiremark.validation.context import Context, Entry
+    from wiremark.prefix.context import Context, Entry
 
 __all__ = ["empty_tool_calls", "tool_names", "tool_results"]
 
@@ -28,6 +29,7 @@ def _by_dashscope(ctx: Context) -> bool:
     return ctx.rules.name.startswith("dashscope")
 
 
+@rule("tool-call-unanswered", "tool-result-without-call")
 def tool_results(_: Any, ctx: Context) -> Iterator[Finding]:
     """Tool messages stand right behind the assistant message whose calls they answer."""
     turn: Entry | None = None
@@ -86,7 +88,6 @@ def _orphan(ctx: Context, message: Entry, what: str) -> Finding:
         "tool-result-without-call",
         message.path,
         f"this tool message {what}",
-        "send the assistant message with the call before it, or leave it out",
         provider_text=start
         + _quoted(
             ctx,
@@ -101,6 +102,7 @@ def _quoted(ctx: Context, text: str) -> str:
     return text.replace("'", '"') if _by_dashscope(ctx) else text
 
 
+@rule("empty-tool-calls")
 def empty_tool_calls(_: Any, ctx: Context) -> Iterator[Finding]:
     """OpenAI rejects the empty list; Mistral sends it itself."""
     for message in ctx.messages:
@@ -110,7 +112,6 @@ def empty_tool_calls(_: Any, ctx: Context) -> Iterator[Finding]:
                 "empty-tool-calls",
                 path,
                 "the list of tool calls is empty",
-                "leave the key out",
                 severity=None if _by_openai(ctx) else "note",
                 provider_text=(
                     f"Invalid '{path}': empty array. Expected an array with minimum length 1,"
@@ -121,6 +122,7 @@ def empty_tool_calls(_: Any, ctx: Context) -> Iterator[Finding]:
             )
 
 
+@rule("tool-name")
 def tool_names(_: Any, ctx: Context) -> Iterator[Finding]:
     """OpenAI rejects other names; DashScope documents the same limit, and reserves `search`."""
     for tool in ctx.tools:
@@ -143,7 +145,6 @@ def _name(ctx: Context, path: str, holder: Any) -> Iterator[Finding]:
             "tool-name",
             path,
             "'search' is a reserved tool name",
-            "choose another name",
             provider_text="Tool names are not allowed to be [search]",
         )
     elif not _TOOL_NAME.fullmatch(name):
@@ -152,7 +153,6 @@ def _name(ctx: Context, path: str, holder: Any) -> Iterator[Finding]:
             "tool-name",
             path,
             f"the tool name {shown} is not 1 to 64 letters, digits, underscores and dashes",
-            "choose another name",
             severity=None if _by_openai(ctx) else "note",
             provider_text=_name_text(path, name) if _by_openai(ctx) else "",
         )

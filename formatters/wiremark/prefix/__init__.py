@@ -1,0 +1,35 @@
+"""A request body read once, in the order of its prefix: blocks, marks, and what is compared.
+
+Whoever judges, watches or replays requests reads them here, whatever their protocol.
+"""
+
+from __future__ import annotations
+
+from .context import (
+    MEDIA_KINDS,
+    THINKING_KINDS,
+    Block,
+    Context,
+    Entry,
+    Marker,
+    Section,
+    json_text,
+    read_context,
+)
+from .pieces import Piece, common_pieces, mark_ends, read_pieces
+
+__all__ = [
+    "MEDIA_KINDS",
+    "THINKING_KINDS",
+    "Block",
+    "Context",
+    "Entry",
+    "Marker",
+    "Piece",
+    "Section",
+    "common_pieces",
+    "json_text",
+    "mark_ends",
+    "read_context",
+    "read_pieces",
+]
