@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -18,10 +19,15 @@ from wiremark import (
     OpenAIBaseFormatter,
     OpenAIChatFormatter,
     WiremarkError,
+    conformance,
 )
 from wiremark.base import Trace
 from wiremark.conformance import Case, check, diff, lint, load, run
 from wiremark.conformance.diff import unordered_diff
+from wiremark.conformance.jsonfile import json_text
+from wiremark.conformance.lint import field_order, recount
+from wiremark.conformance.lint import main as lint_command
+from wiremark.conformance.subject import FORMATTERS
 from wiremark.errors import OptionError
 
 CASE: dict[str, Any] = {
@@ -46,7 +52,9 @@ def made(**changes: Any) -> Case:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    return {key: value for key, value in {**CASE, **changes}.items() if value is not None}
+    given = {**CASE, **changes}
+    names = [*field_order(), *changes]
+    return {name: given[name] for name in names if given.get(name) is not None}
 
 
 class Louder(DashScopeChatFormatter):
@@ -64,6 +72,22 @@ class Broken(DashScopeChatFormatter):
 
     def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
         raise ZeroDivisionError("no")
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_every_public_name_is_loaded_when_first_used() -> None:
+    assert [name for name in conformance.__all__ if getattr(conformance, name, None) is None] == []
+    assert set(conformance.__all__) <= set(dir(conformance))
+    with pytest.raises(AttributeError, match="has no attribute 'chek'"):
+        conformance.chek  # noqa: B018
+
+
+def test_functions_stay_functions_though_modules_bear_their_names() -> None:
+    for name in ("check", "diff", "lint"):
+        importlib.import_module(f"wiremark.conformance.{name}")
+        assert callable(getattr(conformance, name))
 
 
 # ---------------------------------------------------------------- differences
@@ -229,7 +253,9 @@ def corpus(tmp_path: Path) -> Callable[..., Path]:
         shutil.rmtree(tmp_path / "cases", ignore_errors=True)
         for case in cases:
             files[f"cases/{case['id']}.json"] = json.dumps(case)
-        files.setdefault("manifest.json", json.dumps({"format": 1, "groups": groups}))
+        sources = {"agentscope-java c2d43f86": "what its formatters were seen to do"}
+        manifest = {"format": 1, "sources": sources, "groups": groups}
+        files.setdefault("manifest.json", json.dumps(manifest))
         for name, text in files.items():
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -245,6 +271,14 @@ def test_cases_of_a_folder_are_loaded_in_the_order_of_their_ids(
     folder = corpus(CASE, {**CASE, "id": "some/b"}, {**CASE, "id": "some/a"})
     assert [case.id for case in load(folder)] == ["some/a", "some/b", "some/case"]
     assert load(str(folder / "cases")) == load(folder)
+
+
+def test_a_draft_is_loaded_only_where_drafts_are_asked_for(corpus: Callable[..., Path]) -> None:
+    folder = corpus(data(expected=None))
+    with pytest.raises(WiremarkError, match="either `expected` or `error`"):
+        load(folder)
+    (draft,) = load(folder, drafts=True)
+    assert draft.is_draft
 
 
 def test_no_cases_are_an_error(tmp_path: Path) -> None:
@@ -343,7 +377,156 @@ def test_two_groups_of_one_name_are_named(corpus: Callable[..., Path]) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["groups"] *= 2
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert lint(folder) == ["manifest.json: two groups of one name"]
+    assert lint(folder) == ["manifest.json: two groups of the name some"]
+
+
+def changed_manifest(folder: Path, **changes: Any) -> Path:
+    file = folder / "manifest.json"
+    manifest = {**json.loads(file.read_text(encoding="utf-8")), **changes}
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+def protocol(name: str, **formatters: int) -> dict[str, Any]:
+    address = "https://provider.test/api"
+    named = {key.replace("_", "-"): count for key, count in formatters.items()}
+    return {"name": name, "version": "2026-01", "source": address, "formatters": named}
+
+
+def test_a_manifest_lists_protocols_with_the_cases_of_their_formatters(
+    corpus: Callable[..., Path],
+) -> None:
+    listed = [protocol("dashscope", dashscope_chat=1)]
+    assert lint(changed_manifest(corpus(CASE), protocols=listed)) == []
+
+
+@pytest.mark.parametrize(
+    ("protocols", "problems"),
+    [
+        (
+            [protocol("dashscope", dashscope_chat=2)],
+            ["manifest.json: the formatter dashscope-chat has 1 cases, not 2"],
+        ),
+        (
+            [protocol("openai-chat", openai_chat=0)],
+            ["manifest.json: the formatter dashscope-chat belongs to no protocol"],
+        ),
+        (
+            [protocol("b", dashscope_chat=1), protocol("a", dashscope_chat=1)],
+            [
+                "manifest.json: protocols do not stand in the order of their names",
+                "manifest.json: the formatter dashscope-chat belongs to 2 protocols",
+            ],
+        ),
+    ],
+)
+def test_a_formatter_belongs_to_one_protocol_of_the_manifest(
+    corpus: Callable[..., Path], protocols: list[Any], problems: list[str]
+) -> None:
+    assert lint(changed_manifest(corpus(CASE), protocols=protocols)) == problems
+
+
+def test_fields_stand_in_the_order_of_the_schema(corpus: Callable[..., Path]) -> None:
+    (problem,) = lint(corpus(dict(reversed(CASE.items()))))
+    assert problem.startswith("some/case.json: fields do not stand in the order of the schema")
+
+
+def test_files_stand_in_the_order_of_their_names(corpus: Callable[..., Path]) -> None:
+    texts = [{"type": "text", "text": f"<FILES>/{name}"} for name in ("a", "b")]
+    messages = [{"role": "USER", "content": texts}]
+    case = data(input={"messages": messages}, files={"b": "", "a": ""})
+    problem = "some/case.json: files do not stand in the order of their names"
+    assert lint(corpus(case)) == [problem]
+
+
+def test_a_source_is_known_once_the_manifest_names_it(corpus: Callable[..., Path]) -> None:
+    folder = corpus({**CASE, "citation": "Acme guide 3, chapter 2 on texts"})
+    assert "names no known source" in lint(folder)[0]
+    assert lint(changed_manifest(folder, sources={"Acme guide 3": "our own rules"})) == []
+
+
+def test_groups_alone_are_a_corpus_whose_citations_are_addresses(tmp_path: Path) -> None:
+    file = tmp_path / "some" / "case.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(CASE), encoding="utf-8")
+    (problem,) = lint(tmp_path)
+    assert "names no known source" in problem
+    case = {**CASE, "citation": "https://x.test/page (read 2026-01-02), texts"}
+    file.write_text(json.dumps(case), encoding="utf-8")
+    assert lint(tmp_path) == []
+    (tmp_path / "notes.txt").write_text("", encoding="utf-8")
+    assert lint(tmp_path) == ["notes.txt: is not <group>/<name>.json"]
+
+
+def test_no_cases_are_a_problem(tmp_path: Path) -> None:
+    assert lint(tmp_path) == [f"{tmp_path}: no cases"]
+
+
+def test_counts_are_written_on_request(corpus: Callable[..., Path]) -> None:
+    folder = corpus(CASE, {**CASE, "id": "some/b", "input": {"messages": []}})
+    (folder / "cases" / "some" / "b.json").unlink()
+    changed_manifest(folder, protocols=[protocol("dashscope", dashscope_chat=7)])
+    assert len(lint(folder)) == 2
+    assert recount(folder)
+    assert lint(folder) == []
+    assert not recount(folder)
+
+
+def test_the_command_prints_problems_and_exits_with_one(
+    corpus: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = corpus(CASE)
+    assert lint_command([str(folder)]) == 0
+    assert capsys.readouterr().out == ""
+    (folder / "cases" / "stray.json").write_text("{}", encoding="utf-8")
+    assert lint_command([str(folder)]) == 1
+    assert capsys.readouterr().out == "stray.json: belongs to no group of manifest.json\n"
+    changed_manifest(folder, groups=[{**group_of(folder), "cases": 9}])
+    (folder / "cases" / "stray.json").unlink()
+    assert lint_command([str(folder), "--recount"]) == 0
+
+
+def group_of(folder: Path) -> dict[str, Any]:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    group: dict[str, Any] = manifest["groups"][0]
+    return group
+
+
+@pytest.mark.parametrize("arguments", [["no/such/folder"], ["--recount", "."]])
+def test_the_command_exits_with_two_for_what_it_cannot_read(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        lint_command(arguments)
+    assert ended.value.code == 2
+
+
+# ---------------------------------------------------------------- JSON as it is written
+
+
+def test_json_is_laid_out_a_line_a_key_and_below_it_what_fits() -> None:
+    value = {"a": {"b": [1, 2]}, "c": ["x" * 60, {"d": "y" * 60}], "e": [], "f": {}}
+    assert json_text(value) == "\n".join(
+        [
+            "{",
+            '  "a": {"b": [1, 2]},',
+            '  "c": [',
+            f'    "{"x" * 60}",',
+            f'    {{"d": "{"y" * 60}"}}',
+            "  ],",
+            '  "e": [],',
+            '  "f": {}',
+            "}",
+            "",
+        ]
+    )
+
+
+def test_half_a_surrogate_pair_is_written_escaped() -> None:
+    text = json_text({"a": "\ud83d", "b": "小"})
+    assert text == '{\n  "a": "\\ud83d",\n  "b": "小"\n}\n'
+    assert json.loads(text) == {"a": "\ud83d", "b": "小"}
 
 
 @pytest.mark.parametrize("text", ["{", '{"format": 2, "groups": []}'])
@@ -435,6 +618,13 @@ def test_a_warning_that_is_not_expected_is_a_difference() -> None:
     assert [item.path for item in quiet.differences] == ["warning"]
 
 
+def test_a_draft_fails_and_shows_what_it_gave() -> None:
+    outcome = run(replace(made(), expected=None))
+    assert not outcome.passed
+    assert outcome.actual == [{"role": "user", "content": "Hi"}]
+    assert "nothing is expected of this case yet" in str(outcome)
+
+
 def test_an_input_that_is_modified_is_a_difference() -> None:
     class Careless(DashScopeChatFormatter):
         def apply_cache_control(self, messages: Any, **more: Any) -> list[dict[str, Any]]:
@@ -504,11 +694,72 @@ def test_an_expected_failure_needs_a_reason_and_a_case(skip: Any) -> None:
 
 
 def test_no_case_to_run_is_an_error() -> None:
-    with pytest.raises(OptionError, match="no cases for openai-chat"):
+    with pytest.raises(OptionError, match="no cases for OpenAIChatFormatter"):
         check(OpenAIChatFormatter, [made()])
 
 
-@pytest.mark.parametrize("stranger", [dict, DashScopeChatFormatter()])
+class Shouting(DashScopeChatFormatter):
+    """Takes a setting of its own."""
+
+    def __init__(self, *, tone: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.tone = tone
+
+    def convert_message(self, message: Msg, trace: Trace) -> list[dict[str, Any]]:
+        out = super().convert_message(message, trace)
+        if self.tone == "loud":
+            out[0]["content"] = out[0]["content"].upper()
+        return out
+
+
+STRICT = {
+    "settings": {"policy": "system_and_last"},
+    "expected": [
+        {"role": "user", "content": [{"text": "Hi", "cache_control": {"type": "ephemeral"}}]}
+    ],
+}
+
+
+def test_an_instance_keeps_what_its_class_added_and_takes_the_settings_of_a_case() -> None:
+    cases = [made(), made(id="some/marked", **STRICT)]
+    quiet = Shouting(tone="quiet", policy="rolling")
+    assert check(quiet, cases).ok
+    assert not check(Shouting(tone="loud"), cases[:1]).ok
+    assert quiet.format([Msg.user("a")]) != [{"role": "user", "content": "a"}]
+
+
+def test_a_factory_is_called_with_the_settings_of_a_case() -> None:
+    def factory(**settings: Any) -> DashScopeChatFormatter:
+        return Shouting(tone="quiet", **settings)
+
+    assert check(factory, [made(), made(id="some/marked", **STRICT)]).ok
+
+
+def test_a_factory_that_fails_without_settings_is_named() -> None:
+    def factory(*, tone: str) -> DashScopeChatFormatter:
+        return Shouting(tone=tone)
+
+    with pytest.raises(OptionError, match="the factory factory failed without settings: TypeError"):
+        check(factory, [made()])
+
+
+@pytest.mark.parametrize("name", FORMATTERS)
+def test_an_instance_of_each_formatter_passes_its_cases(name: str) -> None:
+    cases = [case for case in load() if case.formatter == name]
+    assert check(FORMATTERS[name](), cases).ok
+
+
+def test_a_pattern_covers_every_case_it_matches_and_each_must_fail() -> None:
+    cases = [made(), made(id="some/other")]
+    assert check(Louder, cases, skip={"some/*": "we shout"}).ok
+    both = check(Louder, cases, skip={"some/*": "we shout", "some/other": "and how"})
+    assert both.expected_failures == {"some/case": "we shout", "some/other": "and how"}
+    calm = [*cases, made(id="some/role", input={"messages": []}, expected=[])]
+    report = check(Louder, calm, skip={"some/*": "we shout"})
+    assert list(report.unexpected_passes) == ["some/role"]
+
+
+@pytest.mark.parametrize("stranger", [dict, lambda: 7, 7])
 def test_what_derives_from_no_formatter_is_refused(stranger: Any) -> None:
     with pytest.raises(OptionError, match="no class that derives from"):
         check(stranger)

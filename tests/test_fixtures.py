@@ -12,6 +12,7 @@ import pytest
 
 from wiremark.conformance import Case, check, lint, load, run
 from wiremark.conformance.check import FORMATTERS
+from wiremark.conformance.jsonfile import json_text
 from wiremark.marks import REASONS
 
 CASES = load()
@@ -40,6 +41,24 @@ def test_expected_failures_exist_and_have_reasons() -> None:
 
 def test_corpus_is_clean() -> None:
     assert lint() == []
+
+
+def test_every_file_is_laid_out_as_an_update_writes_it(checkout: Path) -> None:
+    files = [
+        *(checkout / "fixtures" / "cases").rglob("*.json"),
+        checkout / "fixtures/manifest.json",
+    ]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+    assert [name for name, text in texts.items() if text != json_text(json.loads(text))] == []
+
+
+def test_manifest_names_every_formatter_under_its_protocol(checkout: Path) -> None:
+    text = (checkout / "fixtures" / "manifest.json").read_text(encoding="utf-8")
+    listed = {item["name"]: set(item["formatters"]) for item in json.loads(text)["protocols"]}
+    known: dict[str, set[str]] = {}
+    for name, kind in FORMATTERS.items():
+        known.setdefault(kind.protocol, set()).add(name)
+    assert listed == known
 
 
 def test_corpus_has_cases_of_every_kind() -> None:

@@ -5,13 +5,79 @@ Try a formatter of your own against the cases of the one it derives from::
     from wiremark.conformance import check
     assert check(MyFormatter).ok
 
-`parity` runs agentscope-java's recorded cases and is not imported here.
+Names are loaded when first used, because pytest imports this package for its plugin in every
+session. `parity` runs agentscope-java's recorded cases and is not named here.
 """
 
 from __future__ import annotations
 
-from .cases import Case, lint, load
-from .check import Outcome, Report, check, run
-from .diff import Difference, diff
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Case", "Difference", "Outcome", "Report", "check", "diff", "lint", "load", "run"]
+if TYPE_CHECKING:
+    from .cases import Case, load
+    from .check import Outcome, Report, check, run
+    from .diff import Difference, diff
+    from .expected import read_expected_failures
+    from .lint import lint
+    from .parametrize import conforms
+    from .protocol import Program
+    from .subject import load_formatter
+
+__all__ = [
+    "Case",
+    "Difference",
+    "Outcome",
+    "Program",
+    "Report",
+    "check",
+    "conforms",
+    "diff",
+    "lint",
+    "load",
+    "load_formatter",
+    "read_expected_failures",
+    "run",
+]
+
+_EXPORTS = {
+    "Case": "cases",
+    "Difference": "diff",
+    "Outcome": "check",
+    "Program": "protocol",
+    "Report": "check",
+    "check": "check",
+    "conforms": "parametrize",
+    "diff": "diff",
+    "lint": "lint",
+    "load": "cases",
+    "load_formatter": "subject",
+    "read_expected_failures": "expected",
+    "run": "check",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `check`, `diff` and `lint` functions, though submodules bear the same names."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in _EXPORTS):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
