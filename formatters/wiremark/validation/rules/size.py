@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from wiremark.estimate import CLAUDE_REACH, Tokens, estimate_tokens
 from wiremark.prefix.context import MEDIA_KINDS
 from wiremark.prefix.pieces import mark_ends
 from wiremark.rules import RULE_TABLE
 from wiremark.validation.codes import finding
 from wiremark.validation.rules.core import Abstention, rule
-from wiremark.validation.tokens import Estimate, estimate_tokens
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
@@ -37,7 +37,7 @@ _TOOLS_TEMPLATE: Final = 600
 """Tokens, at most, that a provider puts around tool definitions; an allowance, stated nowhere."""
 
 
-_UNKNOWN: Final = Estimate(0, float("inf"))
+_UNKNOWN: Final = Tokens(0, float("inf"), 0)
 
 
 @rule("under-minimum")
@@ -73,7 +73,7 @@ def under_minimum(_: Any, ctx: Context) -> Iterator[Finding | Abstention]:
         yield from _early(sizes, minimum)
 
 
-def _early(sizes: list[tuple[Marker, Estimate]], minimum: int) -> Iterator[Finding]:
+def _early(sizes: list[tuple[Marker, Tokens]], minimum: int) -> Iterator[Finding]:
     """Note the first marker that does nothing, where a later one does something."""
     early = [marker for marker, size in sizes if size.high < minimum]
     if early:
@@ -85,18 +85,22 @@ def _early(sizes: list[tuple[Marker, Estimate]], minimum: int) -> Iterator[Findi
         )
 
 
-def _about(size: Estimate) -> str:
+def _about(size: Tokens) -> str:
     if size.high == float("inf"):
         return f"at least {size.low:.0f} tokens"
-    return f"about {size.middle} tokens ({size.low:.0f} to {size.high:.0f})"
+    return f"about {size.estimate:.0f} tokens ({size.low:.0f} to {size.high:.0f})"
 
 
-def _sizes(ctx: Context, limit: int) -> Iterator[tuple[Marker, Estimate]]:
+def _up_to(most: float) -> Tokens:
+    return Tokens(0, most, most / 2)
+
+
+def _sizes(ctx: Context, limit: int) -> Iterator[tuple[Marker, Tokens]]:
     """Yield each heeded marker with the size of its prefix, counted until that is over `limit`."""
     ends = sorted(
         zip(mark_ends(ctx, ctx.heeded), ctx.heeded, strict=True), key=lambda pair: pair[0]
     )
-    total = Estimate(0, _TOOLS_TEMPLATE if ctx.tools else 0)
+    total = _up_to(_TOOLS_TEMPLATE if ctx.tools else 0)
     opaque = {block.path for block in ctx.blocks if _is_opaque(block.kind)} | _server_tools(ctx)
     for (start, _), (end, marker) in pairwise([(0, ctx.heeded[0]), *ends]):
         for piece in ctx.pieces[start:end]:
@@ -106,13 +110,16 @@ def _sizes(ctx: Context, limit: int) -> Iterator[tuple[Marker, Estimate]]:
         yield marker, total
 
 
-def _size_of(ctx: Context, piece: Piece) -> Estimate:
+def _size_of(ctx: Context, piece: Piece) -> Tokens:
     if piece.name == "role":
-        return Estimate(0, _TEMPLATE)
+        return _up_to(_TEMPLATE)
     if ctx.count_tokens is not None:
         count = ctx.count_tokens(piece.text)
-        return Estimate(count, count)
-    return estimate_tokens(piece.text)
+        return Tokens.exactly(count)
+    found = estimate_tokens(piece.text)
+    if "claude" not in (ctx.model or "") and ctx.form != "anthropic":
+        return found
+    return Tokens(found.low, found.high * CLAUDE_REACH, found.estimate)
 
 
 def _is_opaque(kind: str | None) -> bool:
