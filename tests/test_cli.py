@@ -36,6 +36,7 @@ from wiremark.base.history import HistoryLayout
 from wiremark.cli import commands, main
 from wiremark.cli.io import emit_json, one_line
 from wiremark.conformance.check import FORMATTERS as KNOWN
+from wiremark.findings import Severity
 from wiremark.marks import POLICIES
 from wiremark.validation import PROTOCOLS
 
@@ -328,6 +329,18 @@ def test_validate_while_formatting_is_silent_on_a_good_body(run: Run, session: s
     words = ("--to", "dashscope-chat", "--model", "qwen-plus", "--policy", "rolling", "--validate")
     done = run("format", session, *words)
     assert (done.status, done.err) == (0, "")
+    # A session that is still short is no fault of the body; `wiremark validate` says that it is.
+    assert [each.code for each in validate(json.loads(done.out))] == ["under-minimum"]
+
+
+def test_validate_while_formatting_tells_waste_that_is_no_matter_of_size(
+    run: Run, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "s.json", [SESSION[1]])
+    words = ("--to", "dashscope-chat", "--model", "m", "--quirks", "java", "--policy", "rolling")
+    done = run("format", file, *words, "--validate")
+    assert done.status == 0
+    assert done.err.startswith("input.messages[0]: waste: cache_control beside role and content")
 
 
 # ---------------------------------------------------------------- explain
@@ -411,6 +424,7 @@ WASTEFUL = {
     "input": {"messages": [{"role": "user", "content": "hi", "cache_control": MARK}]},
 }
 BAD = {"model": "qwen-plus", "input": {"messages": [{"role": "bot", "content": 3}]}}
+COLUMNS = [json.dumps(BAD).index(value) + 1 for value in ("3", '"bot"')]
 
 
 @pytest.mark.parametrize("words", [("--as", "dashscope"), ()], ids=["named", "recognised"])
@@ -425,37 +439,46 @@ def test_bad_body_has_a_line_a_finding(run: Run, tmp_path: Path) -> None:
         "input.messages[0].content",
         "input.messages[0].role",
     ]
-    lines = [f"{finding.path}: {finding.message} ({finding.advice})" for finding in found]
+    lines = [
+        f"{tmp_path / 'b.json'}:1:{column}: {each.path}: {each.message} ({each.advice}) [{each.code}]"
+        for each, column in zip(found, COLUMNS, strict=True)
+    ]
     assert done == Result(1, "\n".join(lines) + "\n", "")
 
 
 def test_waste_is_told_and_is_no_error(run: Run, tmp_path: Path) -> None:
     done = run("validate", written(tmp_path / "b.json", WASTEFUL), "--as", "dashscope")
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("input.messages[0]: waste: ")
+    assert ": input.messages[0]: waste: " in done.out
 
 
 def test_model_stands_in_for_an_alias(run: Run, tmp_path: Path) -> None:
     marked = {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": MARK}]}
     file = written(tmp_path / "b.json", {"model": "mine", "messages": [marked]})
-    assert run("validate", file, "--as", "openai", "--model", "qwen-plus").out == ""
-    assert "waste: " in run("validate", file, "--as", "openai", "--model", "gpt-4.1").out
+    theirs = run("validate", file, "--as", "openai", "--model", "qwen-plus").out
+    ours = run("validate", file, "--as", "openai", "--model", "gpt-4.1").out
+    assert re.findall(r"\[([a-z-]+)\]$", theirs, re.MULTILINE) == ["under-minimum"]
+    assert re.findall(r"\[([a-z-]+)\]$", ours, re.MULTILINE) == ["no-markers"]
 
 
 def test_several_bodies_are_named_in_their_lines(run: Run, tmp_path: Path) -> None:
     good, bad = written(tmp_path / "g.json", GOOD), written(tmp_path / "b.json", BAD)
     done = run("validate", good, bad, "--as", "dashscope")
     assert done.status == 1
-    assert [line.partition(": ")[0] for line in done.out.splitlines()] == [bad, bad]
+    assert [line.partition(":1:")[0] for line in done.out.splitlines()] == [bad, bad]
 
 
 def test_findings_as_json_are_an_object_a_file(run: Run, tmp_path: Path) -> None:
     good, bad = written(tmp_path / "g.json", GOOD), written(tmp_path / "b.json", BAD)
     done = run("validate", good, bad, "--as", "dashscope", "--json")
-    found = [finding.to_dict() for finding in validate(BAD, protocol="dashscope")]
+    found = [
+        finding.to_dict() | {"line": 1, "column": column}
+        for finding, column in zip(validate(BAD, protocol="dashscope"), COLUMNS, strict=True)
+    ]
+    rest = {"line": 1, "within": "", "protocol": "dashscope", "abstentions": []}
     assert json.loads(done.out) == [
-        {"file": good, "findings": []},
-        {"file": bad, "findings": found},
+        {"file": good, **rest, "answer": "pass", "findings": []},
+        {"file": bad, **rest, "answer": "fail", "findings": found},
     ]
     assert (done.status, done.err) == (1, "")
 
@@ -465,7 +488,7 @@ def test_a_body_that_cannot_be_read_does_not_hide_the_others(run: Run, tmp_path:
     done = run("validate", str(tmp_path / "none.json"), bad, "--as", "dashscope")
     assert done.status == 2
     assert done.err == f"wiremark: {tmp_path / 'none.json'}: no such file or directory\n"
-    assert done.out.startswith(f"{bad}: input.messages[0].content: ")
+    assert done.out.startswith(f"{bad}:1:{COLUMNS[0]}: input.messages[0].content: ")
 
 
 def test_a_body_of_no_known_form_needs_a_name(run: Run) -> None:
@@ -657,8 +680,11 @@ def test_any_input_ends_in_an_answer_or_one_line(
     run: Run, data: bytes, words: tuple[str, ...]
 ) -> None:
     done = run(*words, stdin=data)
+    if words[0] == "validate":  # lines that can be read are judged beside those that cannot
+        assert done.status in (0, 1, 3) or done.err.startswith("wiremark: ")
+        return
     assert done.status in (0, 1) or done.reason
-    if done.status == 0 and words[0] != "validate":
+    if done.status == 0:
         json.loads(done.out)
 
 
@@ -702,7 +728,8 @@ def choices(command: str, word: str) -> set[str]:
 def test_choices_are_those_of_the_floors_below() -> None:
     assert choices("format", "to") == set(KNOWN) >= set(FORMATTERS)
     assert choices("format", "history_layout") == set(get_args(HistoryLayout))
-    assert choices("validate", "protocol") <= set(PROTOCOLS)
+    assert choices("validate", "protocol") == choices("diff", "protocol") == set(PROTOCOLS)
+    assert choices("validate", "fail_on") == set(get_args(Severity))
     [policy] = [word for word in commands.commands["format"].params if word.name == "policy"]
     assert isinstance(policy, click.Option)
     assert all(name in (policy.help or "") for name in POLICIES)
@@ -744,7 +771,9 @@ def test_commands_work_through_pipes() -> None:
     words = ("--to", "openai-chat", "--model", "qwen-plus", "--policy", "rolling")
     made = process("format", "-", *words, stdin=json.dumps(SESSION))
     assert (made.status, made.err) == (0, "")
-    assert process("validate", "-", "--as", "openai", stdin=made.out) == Result(0, "", "")
+    judged = process("validate", "-", "--as", "openai", stdin=made.out)
+    assert (judged.status, judged.out.count("\n"), judged.err) == (0, 1, "")
+    assert judged.out.endswith("[under-minimum]\n")  # the session is short
     stripped = process("strip", "-", stdin=made.out)
     assert json.loads(stripped.out)["messages"] == SESSION_AS_SENT
     refused = process("validate", "-", "--as", "dashscope", stdin=made.out)
@@ -1018,6 +1047,17 @@ def test_many_bodies_show_a_bar_on_a_terminal(run: Run, screen: Terminal, tmp_pa
     files = [written(tmp_path / f"{number}.json", GOOD) for number in range(20)]
     assert run("validate", *files, screen=screen).status == 0
     assert "validating" in screen.shown
+
+
+def test_findings_come_after_the_bar_where_both_are_on_the_terminal(
+    run: Run, screen: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    files = [written(tmp_path / f"{number}.json", BAD) for number in range(20)]
+    assert run("validate", *files, screen=screen).status == 1
+    assert "validating" in screen.shown
+    assert out.shown.count("[bad-value]") == 20
 
 
 @on_a_terminal

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import IO, Any, Final, TextIO
 
 import click
 
@@ -26,7 +26,9 @@ __all__ = [
     "emit_json",
     "has_colour",
     "is_terminal",
+    "numbered",
     "one_line",
+    "opened",
     "read_bytes",
     "read_json",
     "say",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _LONGEST: Final = 1000
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Unusable(Exception):
@@ -63,27 +66,55 @@ def blaming(name: str) -> Iterator[None]:
         raise Unusable(f"{shown(name)}: {problem}") from None
 
 
-def read_bytes(name: str) -> bytes:
-    """Return the content of a file, or of standard input for `-`."""
+@contextmanager
+def opened(name: str) -> Iterator[IO[bytes]]:
+    """Open a file, or standard input for `-`, to be read."""
     try:
-        if name != "-":
-            return Path(name).read_bytes()
-        if sys.stdin is None:
-            raise Unusable("stdin: it is closed")
-        if is_terminal(sys.stdin):
-            say("reading from the terminal; end with Ctrl-D")
-        return sys.stdin.buffer.read()
+        if name == "-":
+            yield _stdin()
+        else:
+            with _file(name) as stream:
+                yield stream
     except OSError as problem:
         raise Unusable(f"{shown(name)}: {_lower(problem.strerror)}") from None
+
+
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None:
+        raise Unusable("stdin: it is closed")
+    if is_terminal(sys.stdin):
+        say("reading from the terminal; end with Ctrl-D")
+    return sys.stdin.buffer
+
+
+def _file(name: str) -> IO[bytes]:
+    try:
+        return Path(name).open("rb")
     except ValueError as problem:  # a NUL in the name
-        raise Unusable(f"{shown(name)}: {problem}") from None
+        raise Unusable(f"{name}: {problem}") from None
+
+
+def read_bytes(name: str) -> bytes:
+    """Return the content of a file, or of standard input for `-`."""
+    with opened(name) as stream:
+        return stream.read()
+
+
+def numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines with their numbers, from the first that is not blank on, without a BOM."""
+    begun = False
+    for number, line in enumerate(stream, start=1):
+        kept = line.removeprefix(_BOM) if number == 1 else line
+        begun = begun or bool(kept.strip())
+        if begun:
+            yield number, kept
 
 
 def read_json(name: str) -> Any:
     """Return the JSON value that a file holds; a byte order mark is passed over."""
     from .. import jsontext
 
-    data = read_bytes(name).removeprefix(b"\xef\xbb\xbf")
+    data = read_bytes(name).removeprefix(_BOM)
     if not data.strip():
         raise Unusable(f"{shown(name)}: empty, not JSON")
     with blaming(name):

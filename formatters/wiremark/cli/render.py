@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..findings import Finding
     from ..marks import Plan
 
-__all__ = ["finding_line", "show_plan", "track"]
+__all__ = ["console", "finding_line", "show_plan", "track"]
 
 _Item = TypeVar("_Item")
 
@@ -61,7 +61,7 @@ def _print_table(plan: Plan, findings: Sequence[Finding], stream: TextIO) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    console = _console(stream)
+    screen = console(stream)
     title = f"cache marks: rules {plan.rules or '-'}, policy {plan.policy}"
     head, *rows = plan.rows()
     if rows:
@@ -69,16 +69,17 @@ def _print_table(plan: Plan, findings: Sequence[Finding], stream: TextIO) -> Non
         for row, decision in zip(rows, plan.decisions, strict=True):
             style = _OUTCOMES[decision.decision]
             table.add_row(*(Text(cell, style if cell == decision.decision else "") for cell in row))
-        console.print(table)
+        screen.print(table)
     else:
-        console.print(Text(f"{title}: no wishes"))
+        screen.print(Text(f"{title}: no wishes"))
     if plan.note:
-        console.print(Text(f"note: {plan.note}"))
+        screen.print(Text(f"note: {plan.note}"))
     for finding in findings:
-        console.print(Text(io.one_line(str(finding)), _COLOURS[finding.severity]))
+        screen.print(Text(io.one_line(str(finding)), _COLOURS[finding.severity]))
 
 
-def _console(stream: TextIO) -> Console:
+def console(stream: TextIO) -> Console:
+    """Return rich's console for a stream, with colour where the stream wants it."""
     from rich.console import Console
 
     colours: Literal["auto"] | None = "auto" if io.has_colour(stream) else None
@@ -91,4 +92,4 @@ def track(items: Sequence[_Item], *, what: str = "reading", long: int = _LONG) -
         return items
     from rich.progress import track as tracked
 
-    return tracked(items, what, console=_console(sys.stderr), transient=True)
+    return tracked(items, what, console=console(sys.stderr), transient=True)
