@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         OpenAIMultiAgentFormatter,
     )
     from wiremark.quirks import Quirks
+    from wiremark.replay import assert_caches
     from wiremark.rules import CacheRules
     from wiremark.usage import CacheWatch, Cost, Usage, UsageLedger, UsageTotals, log_usage, price
     from wiremark.validation import validate
@@ -140,6 +141,7 @@ __all__ = [
     "WiremarkError",
     "Wish",
     "__version__",
+    "assert_caches",
     "convert",
     "dump_messages",
     "log_usage",
@@ -212,6 +214,7 @@ _EXPORTS: dict[str, str] = {
     "VideoBlock": "wiremark.messages",
     "WiremarkError": "wiremark.errors",
     "Wish": "wiremark.marks",
+    "assert_caches": "wiremark.replay",
     "convert": "wiremark.conversion",
     "dump_messages": "wiremark.messages",
     "log_usage": "wiremark.usage",
@@ -263,10 +266,12 @@ def _validate_body(
     body: Mapping[str, Any],
     *,
     model: str | None = None,
+    host: str | None = None,
+    rules: CacheRules | None = None,
 ) -> tuple[Finding, ...]:
     from wiremark.validation import validate
 
-    return validate(body, protocol=protocol, model=model)
+    return validate(body, protocol=protocol, model=model, host=host, rules=rules)
 
 
 seams.validate_body = _validate_body

@@ -373,12 +373,20 @@ class BaseFormatter:
         return session_fields(options.session_id, self.cache_rules(model).rules)
 
     def _finish(self, request: Request, model: str | None, *, validate: bool) -> Request:
-        """Validate when asked; raises `BodyInvalid` on what the provider would reject."""
+        """Validate when asked; raises `BodyInvalid` on what the provider would reject.
+
+        Whoever watches this context is told of the request.
+        """
+        built = seams.request_built.get()
+        if built is not None:
+            built(self, request, model)
         if not validate:
             return request
         found: tuple[Finding, ...] = ()
         if seams.validate_body is not None:
-            found = seams.validate_body(self.protocol, request.body, model=model)
+            found = seams.validate_body(
+                self.protocol, request.body, model=model, host=self.host, rules=self.rules
+            )
         errors = [finding for finding in found if finding.severity == "error"]
         if errors:
             first = errors[0]

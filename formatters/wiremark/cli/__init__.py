@@ -1,8 +1,9 @@
 """The command line: commands read, call and print; what they know is known on the floors below.
 
 Standard output carries the answer alone, standard error everything else. Exit status: 0 good,
-1 findings, 2 unusable input or arguments with a reason of one line, 130 interrupted, 141 the reader
-of the output went away. Pydantic, jsonschema and rich are imported by the commands that need them.
+1 findings, 2 unusable input or arguments with a reason of one line, 3 cannot tell, 130 interrupted,
+141 the reader of the output went away. Pydantic, jsonschema and rich are imported by the commands
+that need them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import click
 
 from ..errors import WiremarkError
 from . import io
-from .bodies import strip, validate
+from .bodies import diff, strip, validate
 from .convert import convert
 from .formatting import explain, format_
+from .replay import replay
+from .usage import usage
 
 __all__ = ["commands", "main"]
 
@@ -42,11 +45,11 @@ def commands() -> None:
     """Agent messages as provider JSON, with prompt-cache marks where the provider reads them.
 
     INPUT and BODY are files, or - for standard input. Exit status: 0 good, 1 findings, 2 unusable
-    input.
+    input, 3 cannot tell.
     """
 
 
-for command in (format_, explain, convert, strip, validate):
+for command in (format_, explain, convert, strip, validate, diff, usage, replay):
     commands.add_command(command)
 
 

@@ -14,6 +14,7 @@ from math import inf, isinf
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from ...estimate import Tokens
+from ..sharing import alike, common_items
 from .layout import Around, Layout
 from .measure import Meter, Segment, measure, widened
 from .reading import Prompt, Turn, read_prompt, read_turns
@@ -165,8 +166,9 @@ class PromptTokens:
         """Read a request body of any wire form; return how many units are as they were before."""
         prompt = read_prompt(body)
         head = replace(prompt, messages=())
-        kept = self._first_change(prompt.messages) if head == self._prompt else 0
-        anew = head != self._prompt or (kept == 0 and self._touches_head(prompt))
+        changed = head != self._prompt or not _in_same_text(head, self._prompt)
+        kept = 0 if changed else common_items(self._messages, prompt.messages)
+        anew = changed or (kept == 0 and self._touches_head(prompt))
         if anew:
             self._restart(prompt)
         self._prompt = head
@@ -233,20 +235,6 @@ class PromptTokens:
             else:
                 self._push(path, "system", self._leading - 1, tokens)
 
-    def _first_change(self, messages: Sequence[Any]) -> int:
-        """Return the index of the first message that is not as before, of equal length if none."""
-        old = self._messages
-        length = min(len(old), len(messages))
-        if old[:length] == list(messages[:length]):
-            return length
-        step = 1
-        while step < length and old[: length - step] != list(messages[: length - step]):
-            step *= 2
-        first = max(0, length - step)
-        while old[first] is messages[first] or old[first] == messages[first]:
-            first += 1
-        return first
-
     def _render(self, prompt: Prompt, kept: int) -> int:
         """Bring all behind the first `kept` messages up to date; return the units left alone."""
         messages, place = prompt.messages, prompt.place
@@ -301,6 +289,11 @@ def _leads(prompt: Prompt) -> bool:
 
 def _is_system(message: Any) -> bool:
     return isinstance(message, Mapping) and message.get("role") in ("system", "developer")
+
+
+def _in_same_text(one: Prompt, other: Prompt) -> bool:
+    """Say whether equal prompts write their tools alike, keys in the same order."""
+    return alike([tool.value for tool in one.tools], [tool.value for tool in other.tools])
 
 
 def _ends_in_tool(turns: Sequence[Turn]) -> bool:
