@@ -183,3 +183,20 @@ def test_bodies_are_not_changed() -> None:
     before = json.dumps(session)
     _advise(session)
     assert json.dumps(session) == before
+
+
+def test_another_conversation_is_no_problem_of_order() -> None:
+    def conversation(subject: str) -> list[dict[str, Any]]:
+        held: list[dict[str, Any]] = [{"role": "user", "content": f"{subject} " * 900}]
+        out = []
+        for turn in range(3):
+            out.append({"messages": list(held)})
+            held = [
+                *held,
+                {"role": "assistant", "content": f"{subject} answer {turn}"},
+                {"role": "user", "content": f"{subject} question {turn}"},
+            ]
+        return out
+
+    trace = [*conversation("harbour"), *conversation("orchard")]
+    assert advise(trace, as_="dashscope-compatible", model="qwen-plus").problems == ()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from .context import (
     MEDIA_KINDS,
+    MESSAGE_PLACES,
     THINKING_KINDS,
+    TOOL_PLACES,
     Block,
     Context,
     Entry,
@@ -20,7 +22,9 @@ from .pieces import Piece, common_pieces, mark_ends, read_pieces
 
 __all__ = [
     "MEDIA_KINDS",
+    "MESSAGE_PLACES",
     "THINKING_KINDS",
+    "TOOL_PLACES",
     "Block",
     "Context",
     "Entry",

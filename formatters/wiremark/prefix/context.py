@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKER_KEYS",
     "MEDIA_KINDS",
+    "MESSAGE_PLACES",
     "THINKING_KINDS",
+    "TOOL_PLACES",
     "Block",
     "Context",
     "Entry",
@@ -188,15 +190,16 @@ class Context:
         return block.kind in self.rules.kinds and not block.is_blank
 
 
-_Place: TypeAlias = tuple[str, ...]
-_TOOLS: Final[Mapping[str, _Place]] = {
+Place: TypeAlias = tuple[str, ...]
+TOOL_PLACES: Final[Mapping[str, Place]] = {
     "dashscope": ("parameters", "tools"),
     "bedrock-converse": ("toolConfig", "tools"),
 }
-_MESSAGES: Final[Mapping[str, _Place]] = {
+MESSAGE_PLACES: Final[Mapping[str, Place]] = {
     "dashscope": ("input", "messages"),
     "openai-responses": ("input",),
 }
+"""Where a form keeps its messages, if not under `messages`; tools likewise above."""
 _SYSTEM: Final[Mapping[str, str]] = {
     "anthropic": "system",
     "bedrock-converse": "system",
@@ -229,8 +232,8 @@ def read_context(  # noqa: PLR0913 what a context holds
     `foreign`: markers of forms that are not the body's own are read too; a schema reports them.
     """
     reader = _Reader(converse=form == "bedrock-converse", foreign=foreign)
-    tools = _entries(body, _TOOLS.get(form, ("tools",)))
-    messages = _entries(body, _MESSAGES.get(form, ("messages",)))
+    tools = _entries(body, TOOL_PLACES.get(form, ("tools",)))
+    messages = _entries(body, MESSAGE_PLACES.get(form, ("messages",)))
     reader.read_tools(tools)
     if form in _SYSTEM and isinstance(body, dict):
         reader.read_content(_SYSTEM[form], body.get(_SYSTEM[form]), "system", "system", -1)
@@ -253,7 +256,7 @@ def read_context(  # noqa: PLR0913 what a context holds
     )
 
 
-def _entries(body: Any, place: _Place) -> tuple[Entry, ...]:
+def _entries(body: Any, place: Place) -> tuple[Entry, ...]:
     found = body
     for key in place:
         found = found.get(key) if isinstance(found, dict) else None

@@ -5,7 +5,9 @@ Names are loaded when first used. `wiremark.replay.tokens` counts, `wiremark.rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .cache import CacheRequest, CacheResult, PrefixCache
@@ -54,16 +56,4 @@ _EXPORTS = {
 
 # Hidden from type checkers: a module-level `__getattr__` would let any misspelt name pass.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _EXPORTS:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = lazy_names(__name__, _EXPORTS)

@@ -405,6 +405,8 @@ def _problems(
             continue
         after = session.steps(mended, requests)
         better = optimal(after, session.terms)
+        if better.cost >= best.cost:
+            continue  # no problem of order: another conversation begins, say
         lost = max(0.0, _common(after) - _common(steps))
         again = session.replay(session.marked(mended, better.placements), requests)
         yield _problem(broken, lost, best.cost - better.cost, _less(placed.amounts, again.amounts))

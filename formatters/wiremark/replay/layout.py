@@ -14,7 +14,16 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..prefix import MEDIA_KINDS, THINKING_KINDS, Context, Marker, Piece, mark_ends, read_context
+from ..prefix import (
+    MEDIA_KINDS,
+    MESSAGE_PLACES,
+    THINKING_KINDS,
+    Context,
+    Marker,
+    Piece,
+    mark_ends,
+    read_context,
+)
 from .sharing import alike, common_items
 
 if TYPE_CHECKING:
@@ -24,10 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Departure", "Layout", "Part", "RawMark", "common_depth"]
 
-_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dashscope": ("input", "messages"),
-    "openai-responses": ("input",),
-}
 _HEAD: Final = ("tools", "system", "instructions", "toolConfig", "cache_control")
 _BLOCKS: Final = frozenset({"tool", "text", "block"})
 _SIZE: Final = 16
@@ -109,7 +114,7 @@ class Layout:
         self._marked: list[int] = []
         self._head: Any = None
         self._tokens = counter.prompt()
-        self._place = _PLACES.get(rules.protocol, ("messages",))
+        self._place = MESSAGE_PLACES.get(rules.protocol, ("messages",))
 
     # ------------------------------------------------------------------- reading
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from wiremark.prefix import json_text
+from wiremark.prefix import MESSAGE_PLACES, TOOL_PLACES, json_text
 from wiremark.replay.steps import Step, Steps, common_size
 
 __all__ = ["Break", "Kind", "find_breaks", "mend"]
@@ -77,16 +77,6 @@ class _Parts:
         return {"role": "system", "content": self.system} if index < 0 else self.messages[index]
 
 
-_MESSAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dashscope": ("input", "messages"),
-    "openai-responses": ("input",),
-}
-_TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
-    "dashscope": ("parameters", "tools"),
-    "bedrock-converse": ("toolConfig", "tools"),
-}
-
-
 def _get(body: Any, path: Sequence[str]) -> Any:
     for key in path:
         body = body.get(key) if isinstance(body, Mapping) else None
@@ -99,8 +89,8 @@ def _put(body: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, 
 
 
 def _parts(body: Mapping[str, Any], form: str) -> _Parts:
-    tools = _get(body, _TOOLS.get(form, ("tools",)))
-    messages = _get(body, _MESSAGES.get(form, ("messages",)))
+    tools = _get(body, TOOL_PLACES.get(form, ("tools",)))
+    messages = _get(body, MESSAGE_PLACES.get(form, ("messages",)))
     return _Parts(
         list(tools) if isinstance(tools, list) else [],
         body.get("system"),
@@ -109,9 +99,9 @@ def _parts(body: Mapping[str, Any], form: str) -> _Parts:
 
 
 def _whole(body: Mapping[str, Any], parts: _Parts, form: str) -> dict[str, Any]:
-    out = _put(body, _MESSAGES.get(form, ("messages",)), parts.messages)
+    out = _put(body, MESSAGE_PLACES.get(form, ("messages",)), parts.messages)
     if parts.tools:
-        out = _put(out, _TOOLS.get(form, ("tools",)), parts.tools)
+        out = _put(out, TOOL_PLACES.get(form, ("tools",)), parts.tools)
     if parts.system is not None:
         out["system"] = parts.system
     elif "system" in out:
@@ -169,7 +159,7 @@ def _breaks(old: _Parts, new: _Parts, first: int, form: str) -> list[Break]:
         if not out or tools is not None:
             first = 0
     if first >= 0:
-        place = ".".join(_MESSAGES.get(form, ("messages",)))
+        place = ".".join(MESSAGE_PLACES.get(form, ("messages",)))
         texts = [json_text(message) for message in new.messages]
         mine = [json_text(message) for message in old.messages]
         for index in range(first, min(len(mine), len(texts))):
@@ -191,7 +181,7 @@ def _tools_break(old: list[Any], new: list[Any], form: str) -> Break | None:
     mine, theirs = [json_text(tool) for tool in old], [json_text(tool) for tool in new]
     if mine == theirs:
         return None
-    path = ".".join(_TOOLS.get(form, ("tools",)))
+    path = ".".join(TOOL_PLACES.get(form, ("tools",)))
     names = [_tool_name(tool) for tool in old], [_tool_name(tool) for tool in new]
     before, after = (", ".join(listed) for listed in names)
     same = [_canonical(tool) for tool in old], [_canonical(tool) for tool in new]
