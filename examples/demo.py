@@ -55,7 +55,7 @@ def main() -> None:
     for title, formatter, model in TARGETS:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", CacheBudgetWarning)
-            request = formatter.build_request(model, messages, tools=tools, validate=True)
+            request = formatter.build_request(model, messages, tools=tools)
         plain = strip_marks(request.messages, plan=request.plan)
         print(f"\n=== {title}: {model}, POST {request.path}")
         print(f"before  {brief(plain[SHOWN])}")
@@ -64,11 +64,15 @@ def main() -> None:
         for warning in caught:
             print(f"warning {type(warning.message).__name__}: {warning.message}")
         without, sent = len(compact(plain).encode()), len(compact(request.messages).encode())
-        errors = sum(finding.severity == "error" for finding in request.findings)
+        found = validate(request.body, protocol=formatter.protocol, host=formatter.host)
+        errors = [finding for finding in found if finding.severity == "error"]
         print(
             f"\nbytes: messages {without:,} without marks, {sent:,} with; body"
-            f" {len(request.to_json().encode()):,}\nvalidated: schema and rules, {errors} errors"
+            f" {len(request.to_json().encode()):,}\n"
+            f"judged by schema and rules: errors {len(errors)}"
         )
+        for finding in errors:
+            print(finding)
     java = DashScopeChatFormatter(policy="rolling", quirks=Quirks.JAVA)
     request = java.build_request("qwen-plus", messages, tools=tools)
     print("\n=== Quirks.JAVA: agentscope-java's form, marks beside role; no provider reads them")

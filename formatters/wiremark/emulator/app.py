@@ -1,0 +1,160 @@
+"""The emulator as an ASGI application, with paths to look into it under `/_wiremark`.
+
+Only what is on this machine may look: a page of another origin, or a host name that leads here
+from elsewhere, is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from .. import jsontext
+from ..errors import OptionError
+from .page import PAGE, POLICY
+from .state import Answer, Arrived, EmulatorState
+
+__all__ = ["create_app"]
+
+_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_DRAINED: Final = 8
+"""How many times the largest body is read and thrown away, so that the refusal is read."""
+
+
+def create_app(state: EmulatorState, *, hosts: frozenset[str] = _LOOPBACK) -> Starlette:
+    """Return the application; `hosts` are the host names under which it may be looked into."""
+
+    def guarded(
+        look: Callable[[Request], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            origin = request.headers.get("origin")
+            own = request.url.hostname in hosts
+            if not own or (origin and urlsplit(origin).netloc != request.headers.get("host")):
+                return JSONResponse({"error": "only from this machine"}, status_code=403)
+            return await look(request)
+
+        return endpoint
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(PAGE, headers={"content-security-policy": POLICY})
+
+    async def requests(request: Request) -> Response:
+        after = request.query_params.get("after", "-1")
+        full = request.query_params.get("bodies") != "0"
+        least = int(after) if after.lstrip("-").isdecimal() and len(after) < 18 else -1
+        kept = [each.to_dict(body=full) for each in state.requests if each.index > least]
+        data = jsontext.dumpb({"now": state.clock.now(), "requests": kept})  # any text, any depth
+        return Response(data, media_type="application/json")
+
+    async def clock(request: Request) -> Response:
+        try:
+            seconds = float(request.query_params.get("advance", "0"))
+            return JSONResponse({"now": state.clock.advance(seconds)})
+        except (ValueError, OptionError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
+    async def serve(request: Request) -> Response:
+        raw, too_large = await _read(request, state.max_body)
+        arrived = Arrived(
+            method=request.method,
+            path=request.url.path,
+            query=request.url.query,
+            headers=request.headers.items(),
+            raw=raw,
+            too_large=too_large,
+        )
+        return _Sent(state.handle(arrived))
+
+    return Starlette(
+        routes=[
+            Route("/_wiremark", guarded(page), methods=["GET"]),
+            Route("/_wiremark/requests", guarded(requests), methods=["GET"]),
+            Route("/_wiremark/clock", guarded(clock), methods=["POST"]),
+            Route("/{path:path}", serve, methods=_METHODS),
+        ]
+    )
+
+
+async def _read(request: Request, most: int) -> tuple[bytes, bool]:
+    """Return the body, or nothing and `True` if it is too large."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= most:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+            if size > most * _DRAINED:
+                break
+    return (b"", True) if size > most else (b"".join(chunks), False)
+
+
+class _Sent(Response):
+    """An answer on its way: late, in pieces, broken off, or whole."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body, answer.status, answer.headers)
+        self.answer = answer
+        if answer.events is not None:
+            del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self.answer
+        try:
+            if answer.reply.delay and await _gone(receive, answer.reply.delay):
+                return
+            if answer.events is None:
+                answer.finish()  # before the client can see the end and ask again
+                await super().__call__(scope, receive, send)
+            else:
+                await self._stream(receive, send)
+        finally:
+            answer.finish()
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        answer, reply = self.answer, self.answer.reply
+        assert answer.events is not None
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": self.raw_headers,
+            }
+        )
+        for number, event in enumerate(answer.events):
+            if number == reply.cut_after:
+                return  # without the end of the answer the server closes the connection
+            if number and reply.pause and await _gone(receive, reply.pause):
+                return
+            text = _broken(event) if number == reply.malformed_at else event
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        answer.finish()  # before the client can see the end and ask again
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _broken(event: str) -> str:
+    """Return an event whose data is cut in the middle."""
+    text = event.rstrip("\n")
+    return text[: max(1, len(text) - len(text) // 3)] + "\n\n"
+
+
+async def _gone(receive: Receive, seconds: float) -> bool:
+    """Wait, and say whether the client has gone meanwhile."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True

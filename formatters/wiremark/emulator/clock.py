@@ -1,0 +1,32 @@
+"""The clock that cache entries live by: it stands still until it is moved."""
+
+from __future__ import annotations
+
+import math
+from threading import Lock
+
+from ..errors import OptionError
+
+__all__ = ["VirtualClock"]
+
+
+class VirtualClock:
+    """Seconds from a moment of no meaning; may be moved from any thread, forwards only."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self._now = float(now)
+        self._lock = Lock()
+
+    def now(self) -> float:
+        """Return the seconds that have passed."""
+        return self._now
+
+    def advance(self, seconds: float) -> float:
+        """Let seconds pass and return the new time; raises `OptionError` for less than none."""
+        if not math.isfinite(seconds) or seconds < 0:
+            raise OptionError(
+                f"{seconds} seconds cannot pass", path="seconds", advice="give a number from 0 on"
+            )
+        with self._lock:
+            self._now += seconds
+            return self._now

@@ -1,0 +1,94 @@
+"""Answers of the Messages API, whole and as events.
+
+Anthropic's stream has the cache counts in `message_start`, DashScope's in `message_delta`
+(rust-genai#258).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .. import jsontext
+from ..errors import SerializationError
+from ..jsontext import dumps
+from .saying import Saying, pieces
+from .scenario import Call
+from .services import Service
+
+__all__ = ["messages_answer", "messages_events"]
+
+
+def messages_answer(said: Saying) -> dict[str, Any]:
+    """Return the whole answer."""
+    content: list[dict[str, Any]] = []
+    if said.thinking:
+        content.append({"type": "thinking", "thinking": said.thinking, "signature": _sign(said)})
+    if said.text:
+        content.append({"type": "text", "text": said.text})
+    content += [_block(call, _input(call)) for call in said.calls]
+    return {**_head(said), "content": content, "stop_reason": _reason(said)} | {
+        "stop_sequence": None,
+        "usage": said.usage,
+    }
+
+
+def messages_events(said: Saying, service: Service) -> Iterator[str]:
+    """Yield the events of a stream, one SSE text each."""
+    late = service.host is not None and service.host.endswith(".aliyuncs.com")
+    counts = {name: count for name, count in said.usage.items() if name != "output_tokens"}
+    begin = {"input_tokens": 0, "output_tokens": 0} if late else {**counts, "output_tokens": 1}
+    end = {"output_tokens": said.usage["output_tokens"], **(counts if late else {})}
+    message = {**_head(said), "content": [], "stop_reason": None, "stop_sequence": None}
+    yield _event("message_start", message={**message, "usage": begin})
+    yield _event("ping")
+    for index, (block, deltas) in enumerate(_blocks(said)):
+        yield _event("content_block_start", index=index, content_block=block)
+        for delta in deltas:
+            yield _event("content_block_delta", index=index, delta=delta)
+        yield _event("content_block_stop", index=index)
+    stop = {"stop_reason": _reason(said), "stop_sequence": None}
+    yield _event("message_delta", delta=stop, usage=end)
+    yield _event("message_stop")
+
+
+def _blocks(said: Saying) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    if said.thinking:
+        deltas = [{"type": "thinking_delta", "thinking": each} for each in pieces(said.thinking)]
+        deltas.append({"type": "signature_delta", "signature": _sign(said)})
+        yield {"type": "thinking", "thinking": "", "signature": ""}, deltas
+    if said.text:
+        texts = [{"type": "text_delta", "text": each} for each in pieces(said.text)]
+        yield {"type": "text", "text": ""}, texts
+    for call in said.calls:
+        parts = [
+            {"type": "input_json_delta", "partial_json": each} for each in pieces(call.arguments)
+        ]
+        yield _block(call, {}), parts
+
+
+def _head(said: Saying) -> dict[str, Any]:
+    return {"id": f"msg_{said.tag}", "type": "message", "role": "assistant", "model": said.model}
+
+
+def _block(call: Call, value: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": value}
+
+
+def _input(call: Call) -> Any:
+    try:
+        return jsontext.loads(call.arguments)
+    except SerializationError:
+        return {}
+
+
+def _sign(said: Saying) -> str:
+    return f"emulated-{said.tag}"
+
+
+def _reason(said: Saying) -> str:
+    return "tool_use" if said.calls else "end_turn"
+
+
+def _event(name: str, **fields: Any) -> str:
+    return f"event: {name}\ndata: {dumps({'type': name, **fields})}\n\n"
