@@ -18,6 +18,7 @@ from wiremark import rules
 from wiremark.replay.arms import DIFFERENCES, READINGS, Reading
 from wiremark.replay.cache import CacheRequest, CacheResult, PrefixCache
 from wiremark.replay.model import Arm
+from wiremark.replay.sharing import alike
 from wiremark.replay.tokens.choose import token_counter
 from wiremark.rules import CacheRules
 
@@ -810,3 +811,18 @@ def test_keys_in_another_order_are_another_prefix(where: str) -> None:
     assert cache.request(first, at=0).written > 0
     assert cache.request(second, at=1).read == 0
     assert cache.request(body(one, one), at=2).read > 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"a": 1, "b": [{"c": 1, "d": 2}]}, {"a": 1, "b": [{"c": 1, "d": 2}]}, True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, False),
+        ({"b": [{"c": 1, "d": 2}]}, {"b": [{"d": 2, "c": 1}]}, False),
+        ([1], [True], False),
+        ([1], [1.0], False),
+        ({"a": "x"}, {"a": "y"}, False),
+    ],
+)
+def test_values_are_alike_if_their_json_is(one: Any, other: Any, same: bool) -> None:
+    assert alike(one, other) is same

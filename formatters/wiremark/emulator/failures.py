@@ -2,6 +2,9 @@
 
 Words without a known original are the validator's. Bodies by wire were read in recorded answers and
 issues (DashScope's compatible mode: explyt/explyt#23, codexu/note-gen#372) and in the SDKs.
+
+Assumed, since no source has been read: the words for a wrong key, an unknown model, a body that is
+too large or no JSON, too many requests, and faults of the server.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ What is the same object need not be compared, read or counted again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import compress, count
 from operator import is_not
 from typing import Any, Final
@@ -55,10 +55,18 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def _in_order(one: Any, other: Any) -> bool:
-    """Say whether equal values have their keys in the same order."""
-    if isinstance(one, Mapping):
-        keys = list(one)
-        return keys == list(other) and all(_in_order(one[key], other[key]) for key in keys)
-    if isinstance(one, list | tuple):
-        return all(map(_in_order, one, other))
-    return type(one) is type(other)
+    """Say whether equal values have their keys in the same order, and values of the same types."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if list(one) != list(other):
+            return False
+        pairs = zip(one.values(), other.values(), strict=True)
+    elif isinstance(one, list) and isinstance(other, list):
+        pairs = zip(one, other, strict=True)
+    else:
+        return type(one) is type(other)
+    for mine, theirs in pairs:
+        if mine is theirs or type(mine) is str is type(theirs):
+            continue  # most of a message; equal already
+        if not _in_order(mine, theirs):
+            return False
+    return True
