@@ -22,8 +22,8 @@ pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
 from wiremark.emulator import Call, Emulator, Reply, Scenario, VirtualClock
-from wiremark.emulator.judging import all_findings, first_error, refusal
-from wiremark.emulator.services import SERVICES
+from wiremark.traffic.judging import all_findings, first_error, refusal
+from wiremark.traffic.services import SERVICES
 
 CHAT = "/v1/chat/completions"
 COMPATIBLE = "/compatible-mode/v1/chat/completions"

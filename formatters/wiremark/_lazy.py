@@ -15,13 +15,14 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and `__dir__` of a package.
 
-    `exports` says in which of its modules each name lives. A loaded name is kept.
+    `exports` says in which of its modules each name lives, `.other.module` being one beside the
+    package. A loaded name is kept.
     """
 
     def load(name: str) -> Any:
         if name not in exports:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{exports[name]}"), name)
+        value = getattr(import_module(f".{exports[name]}", package), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ..traffic.records import Record
     from .app import create_app
     from .clock import VirtualClock
-    from .records import Record
     from .scenario import Call, Reply, Scenario
     from .server import Emulator
     from .state import EmulatorState
@@ -38,7 +38,7 @@ _EXPORTS = {
     "Call": "scenario",
     "Emulator": "server",
     "EmulatorState": "state",
-    "Record": "records",
+    "Record": ".traffic.records",
     "Reply": "scenario",
     "Scenario": "scenario",
     "VirtualClock": "clock",

@@ -1,60 +1,30 @@
-"""The emulator as an ASGI application, with paths to look into it under `/_wiremark`.
-
-Only what is on this machine may look: a page of another origin, or a host name that leads here
-from elsewhere, is refused.
-"""
+"""The emulator as an ASGI application, with paths to look into it under `/_wiremark`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .. import jsontext
 from ..errors import OptionError
-from .page import PAGE, POLICY
+from ..traffic.inspection import PREFIX, guarded, inspection_routes
+from ..traffic.loopback import LOOPBACK
 from .state import Answer, Arrived, EmulatorState
 
 __all__ = ["create_app"]
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _DRAINED: Final = 8
 """How many times the largest body is read and thrown away, so that the refusal is read."""
 
 
-def create_app(state: EmulatorState, *, hosts: frozenset[str] = _LOOPBACK) -> Starlette:
+def create_app(state: EmulatorState, *, hosts: frozenset[str] = LOOPBACK) -> Starlette:
     """Return the application; `hosts` are the host names under which it may be looked into."""
-
-    def guarded(
-        look: Callable[[Request], Awaitable[Response]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            origin = request.headers.get("origin")
-            own = request.url.hostname in hosts
-            if not own or (origin and urlsplit(origin).netloc != request.headers.get("host")):
-                return JSONResponse({"error": "only from this machine"}, status_code=403)
-            return await look(request)
-
-        return endpoint
-
-    async def page(_: Request) -> Response:
-        return HTMLResponse(PAGE, headers={"content-security-policy": POLICY})
-
-    async def requests(request: Request) -> Response:
-        after = request.query_params.get("after", "-1")
-        full = request.query_params.get("bodies") != "0"
-        least = int(after) if after.lstrip("-").isdecimal() and len(after) < 18 else -1
-        kept = [each.to_dict(body=full) for each in state.requests if each.index > least]
-        data = jsontext.dumpb({"now": state.clock.now(), "requests": kept})  # any text, any depth
-        return Response(data, media_type="application/json")
 
     async def clock(request: Request) -> Response:
         try:
@@ -77,9 +47,8 @@ def create_app(state: EmulatorState, *, hosts: frozenset[str] = _LOOPBACK) -> St
 
     return Starlette(
         routes=[
-            Route("/_wiremark", guarded(page), methods=["GET"]),
-            Route("/_wiremark/requests", guarded(requests), methods=["GET"]),
-            Route("/_wiremark/clock", guarded(clock), methods=["POST"]),
+            *inspection_routes(state, hosts),
+            Route(f"{PREFIX}/clock", guarded(clock, hosts), methods=["POST"]),
             Route("/{path:path}", serve, methods=_METHODS),
         ]
     )

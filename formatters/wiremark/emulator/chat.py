@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..jsontext import dumps
+from ..traffic.services import Service
 from .saying import Saying, pieces
 from .scenario import Call
-from .services import Service
 
 __all__ = ["chat_answer", "chat_events"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..estimate import estimate_tokens
 from ..replay.cache import CacheResult
+from ..traffic.services import Service
 from .scenario import Reply
-from .services import Service
 
 __all__ = ["output_tokens", "usage_of"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..findings import Finding
-from .services import Family
+from ..traffic.services import Family
 
 __all__ = ["Failure", "bad_json", "body_of", "from_finding", "simple"]
 

@@ -12,9 +12,9 @@ from typing import Any
 from .. import jsontext
 from ..errors import SerializationError
 from ..jsontext import dumps
+from ..traffic.services import Service
 from .saying import Saying, pieces
 from .scenario import Call
-from .services import Service
 
 __all__ = ["messages_answer", "messages_events"]
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-import threading
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
-from ..errors import OptionError
+from ..traffic.loopback import LoopbackServer
 from .app import create_app
 from .clock import VirtualClock
 from .state import EmulatorState
 
 if TYPE_CHECKING:
-    from .records import Record
+    from starlette.types import ASGIApp
+
+    from ..traffic.records import Record
 
 __all__ = ["Emulator"]
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_PATIENCE: Final = 10.0
 
-
-class Emulator:
+class Emulator(LoopbackServer):
     """A provider on loopback, for as long as the block lasts.
 
         with Emulator(["first reply"]) as emulator:
@@ -34,6 +26,8 @@ class Emulator:
     `port` 0 is any free one. Another host than loopback needs `expose=True`. All other arguments
     are those of `EmulatorState`.
     """
+
+    noun = "emulator"
 
     def __init__(
         self,
@@ -45,15 +39,8 @@ class Emulator:
         expose: bool = False,
         **settings: Any,
     ) -> None:
-        if host not in _LOOPBACK and not expose:
-            raise OptionError(
-                f"{host!r} is not loopback", path="host", advice="pass expose=True if you mean it"
-            )
+        super().__init__(host=host, port=port, expose=expose)
         self.state = EmulatorState(scenario, clock, **settings)
-        self._host, self._port = host, port
-        self._socket: socket.socket | None = None
-        self._server: _Prompt | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def clock(self) -> VirtualClock:
@@ -65,110 +52,10 @@ class Emulator:
         """Return every request so far."""
         return self.state.requests
 
-    @property
-    def port(self) -> int:
-        """Return the port; raises `OptionError` while the emulator does not run."""
-        if self._socket is None:
-            raise OptionError(
-                "the emulator does not run", path="emulator", advice="enter it with `with`"
-            )
-        port: int = self._socket.getsockname()[1]
-        return port
-
-    @property
-    def url(self) -> str:
-        """Return the address to which a provider's path is appended."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+    def application(self, hosts: frozenset[str]) -> ASGIApp:
+        """Return the emulator as an application."""
+        return create_app(self.state, hosts=hosts)
 
     def reset(self, scenario: Any = None) -> None:
         """Forget all requests and all that is cached, and begin a scenario; the clock goes on."""
         self.state.reset(scenario)
-
-    def start(self) -> Self:
-        """Begin to listen; returns when requests are taken."""
-        if self._thread is not None:
-            raise OptionError("the emulator runs already", path="emulator", advice="stop it first")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # The protocol is named: asyncio sends at once only on sockets that name it.
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((self._host, self._port))
-            listening.listen(512)
-        except OSError:
-            listening.close()
-            raise
-        self._socket = listening
-        ready = threading.Event()
-        config = uvicorn.Config(
-            create_app(self.state, hosts=frozenset({*_LOOPBACK, self._host})),
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Prompt(config, ready)
-        self._thread = threading.Thread(target=self._run, name="wiremark-emulator", daemon=True)
-        self._thread.start()
-        if not ready.wait(_PATIENCE):
-            self.stop()
-            raise RuntimeError("the emulator did not start")
-        return self
-
-    def stop(self) -> None:
-        """Stop listening and end the thread; does nothing if it does not run."""
-        if self._server is not None:
-            self._server.leave()
-        if self._thread is not None:
-            self._thread.join(_PATIENCE)
-        if self._socket is not None:
-            self._socket.close()
-        self._server = self._thread = self._socket = None
-
-    def _run(self) -> None:
-        assert self._server is not None
-        assert self._socket is not None
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(self._server.serve(sockets=[self._socket]))
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-
-class _Prompt(uvicorn.Server):
-    """Says when it has started, and leaves when it is told to, without a tick between."""
-
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._leave = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._loop = asyncio.get_running_loop()
-        self._ready.set()
-
-    async def main_loop(self) -> None:
-        if not self.should_exit:
-            await self._leave.wait()
-
-    def leave(self) -> None:
-        """Stop, from any thread."""
-        self.should_exit = True
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has stopped by itself
-                self._loop.call_soon_threadsafe(self._leave.set)

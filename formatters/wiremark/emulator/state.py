@@ -15,17 +15,18 @@ from .. import jsontext
 from ..errors import SerializationError, WiremarkError
 from ..replay.cache import CacheRequest, PrefixCache
 from ..rules import select_rules
+from ..traffic.judging import all_findings, refusal
+from ..traffic.records import Record
+from ..traffic.secrets import masked_headers, masked_query
+from ..traffic.services import Family, Service, family_at, host_named, service_at, service_for
 from .chat import chat_answer, chat_events
 from .clock import VirtualClock
 from .counting import output_tokens, usage_of
 from .failures import Failure, bad_json, body_of, from_finding, simple
-from .judging import all_findings, refusal
 from .messages import messages_answer, messages_events
 from .native import native_answer, native_error_event, native_events
-from .records import Record, masked_headers, masked_query
 from .saying import Saying, last_user_text, named
 from .scenario import ECHO, Reply, Scenario
-from .services import Family, Service, family_at, host_named, service_at, service_for
 
 if TYPE_CHECKING:
     from ..replay.model import Arm
@@ -115,6 +116,10 @@ class EmulatorState:
     def requests(self) -> tuple[Record, ...]:
         """Return what is kept, the oldest first."""
         return tuple(self._kept.copy())
+
+    def now(self) -> float:
+        """Return the seconds of the clock."""
+        return self.clock.now()
 
     @property
     def problems(self) -> list[str]:

@@ -5,10 +5,9 @@ Header values and query parameters that are secrets are masked before they are k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode
 
 from ..findings import Finding
 from ..usage import Usage
@@ -16,10 +15,8 @@ from ..usage import Usage
 if TYPE_CHECKING:
     from ..replay.cache import CacheResult
 
-__all__ = ["Record", "markers_of", "masked_headers", "masked_query"]
+__all__ = ["Record", "markers_of"]
 
-_SECRET: Final = ("auth", "key", "token", "secret", "cookie", "password", "signature", "credential")
-_MASK: Final = "***"
 _MARKERS: Final = ("cache_control", "prompt_cache_breakpoint", "prompt_cache_options")
 _DEEPEST: Final = 100
 
@@ -134,28 +131,3 @@ def markers_of(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from markers_of(item, f"{path}[{index}]", depth + 1)
-
-
-def masked_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return headers with small names, the values of secrets masked."""
-    return tuple(
-        (name.lower(), _masked(value) if _is_secret(name) else value) for name, value in headers
-    )
-
-
-def masked_query(query: str) -> str:
-    """Return a query string with the values of secrets masked."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if not any(_is_secret(name) for name, _ in pairs):
-        return query
-    return urlencode([(name, _MASK if _is_secret(name) else value) for name, value in pairs])
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET)
-
-
-def _masked(value: str) -> str:
-    """Keep the scheme of an authorization."""
-    scheme, space, _ = value.partition(" ")
-    return f"{scheme} {_MASK}" if space and scheme in ("Bearer", "Basic") else _MASK

@@ -1,0 +1,1 @@
+"""Thin adapters to SDKs that change or refuse a body; each is a module of its own, and optional."""
