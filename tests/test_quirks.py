@@ -74,6 +74,10 @@ def request(formatter: Any, **options: Any) -> Sample:
     )
 
 
+def request_of(formatter: Any, model: str, *messages: Msg) -> Sample:
+    return lambda quirks, tmp: formatter(quirks=quirks).format(messages, model=model)
+
+
 def local(quirks: Quirks, tmp: Path) -> Any:
     path = tmp / "1.png"
     path.write_bytes(b"x")
@@ -94,6 +98,7 @@ SAMPLES: dict[str, Sample] = {
     "first_tool_result_only": chat(RESULTS),
     "history_media_lost": multi_agent(Msg.user(AudioBlock("https://ex.org/a"))),
     "assistant_media_lost": openai_findings(Msg.assistant(ImageBlock("https://ex.org/1.png"))),
+    "tool_media_inline": request_of(OpenAIChatFormatter, "gpt-5.6", MEDIUM),
     "video_as_string": chat(Msg.user(VideoBlock("https://ex.org/v.mp4"))),
     "empty_tools": request(DashScopeChatFormatter),
     "dangling_thought_prefix": openai_agents(

@@ -25,6 +25,8 @@ class Quirks:
       first_tool_result_only: a tool message sends its first tool result and loses the others
       history_media_lost: DashScope multi-agent `format` drops audio and turns video into text
       assistant_media_lost: OpenAI formatters drop media of assistant messages
+      tool_media_inline: OpenAI formatters leave media of tool results in the tool message, also
+        where the provider takes text alone there
       video_as_string: a DashScope video part repeats its URL under `videoAsString`
       empty_tools: lists without an item are sent: DashScope's `tools`, OpenAI's `tool_calls`
       dangling_thought_prefix: OpenAI multi-agent writes a lone `name: ` for an empty thought
@@ -55,6 +57,7 @@ class Quirks:
     first_tool_result_only: bool = False
     history_media_lost: bool = False
     assistant_media_lost: bool = False
+    tool_media_inline: bool = False
     video_as_string: bool = False
     empty_tools: bool = False
     dangling_thought_prefix: bool = False

@@ -22,6 +22,7 @@ from .encode import encode_message
 from .media import text_part
 from .request import NOT_SENT, choice_value, extra_values, option_values, ordered, tool_values
 from .response import read_response
+from .results import holds_media, move_media
 from .stream import ChatAssembler
 
 __all__ = ["SHAPE", "OpenAIBaseFormatter", "OpenAIChatFormatter", "part_kind"]
@@ -84,7 +85,16 @@ class OpenAIBaseFormatter(BaseFormatter):
         return messages
 
     def _encode(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
-        return self.finish_messages(super()._encode(messages, trace), trace)
+        return self._finished(super()._encode(messages, trace), trace)
+
+    def _finished(self, wire: list[dict[str, Any]], trace: Trace) -> list[dict[str, Any]]:
+        """Return encoded messages as the provider takes them."""
+        results = [message for message in wire if message.get("role") == "tool"]
+        if not self.quirks.tool_media_inline and any(holds_media(m, self.shape) for m in results):
+            roles = self.cache_rules(trace.model).rules.media_roles
+            if "user" in roles and "tool" not in roles:
+                wire = move_media(wire, trace, self.shape)
+        return self.finish_messages(wire, trace)
 
     def _extras(
         self, options: GenerateOptions

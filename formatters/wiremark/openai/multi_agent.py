@@ -71,7 +71,7 @@ class OpenAIMultiAgentFormatter(OpenAIBaseFormatter):
         )
 
     def _encode(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
-        return self.finish_messages(self._encode_groups(messages, trace), trace)
+        return self._finished(self._encode_groups(messages, trace), trace)
 
     def _encode_groups(self, messages: Sequence[Msg], trace: Trace) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
