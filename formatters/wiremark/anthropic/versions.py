@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ..errors import OptionError
-from ..rules.core import bare_model_name
+from ..rules import bare_model_name
 
 __all__ = [
     "API_VERSIONS",

@@ -16,7 +16,7 @@ from ..base.values import body_extras, options_not_sent, tool_parameters
 from ..findings import Finding
 from ..messages import GenerateOptions, ResponseFormat, ToolChoice, ToolSchema
 from ..quirks import Quirks
-from ..rules.core import bare_model_name
+from ..rules import bare_model_name
 
 __all__ = [
     "choice_value",

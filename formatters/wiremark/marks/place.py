@@ -56,6 +56,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     model: str | None = None,
     strict: bool = False,
     owned: bool = False,
+    bare: bool = False,
     messages_path: str = "messages",
     tools_path: str = "tools",
     note: str = "",
@@ -69,6 +70,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     input are read as wishes and taken out first.
     `owned`: the list of messages is the caller's to give away: it is changed in place and returned,
     and what is not marked is not copied.
+    `bare`: no marker stands in the input, which is not searched for any.
     `messages_path` and `tools_path` say where both stand in the request.
     `policy_name` is what the plan calls the policy, `note` what it says of the choice of rules;
     `findings` are put before those of the plan.
@@ -81,7 +83,7 @@ def place_marks(  # noqa: PLR0913 one call is the whole job; all but two have de
     if policy_name is not None:
         chosen = Policy(policy_name, chosen.select, chosen.ttl)
     paths = _Paths(messages_path, tools_path)
-    existing = _take_existing(out, tools_out, paths)
+    existing = _Existing() if bare else _take_existing(out, tools_out, paths)
     asked: Sequence[Wish] = wishes
     if existing.points:
         asked = [replace(wish, at=existing.moved_up(wish.at)) for wish in wishes]

@@ -53,14 +53,24 @@ def strip_body(
     """Return a request body without any marker; the input is not modified.
 
     Messages and tools are looked for at the top, under `input`, `parameters` and `toolConfig`; a
-    `system` array is stripped too. A top-level `cache_control` is removed, `prompt_cache_options`
+    `system` array is stripped too, and so are the items of an `input` that is a list. A top-level `cache_control` is removed, `prompt_cache_options`
     stays.
     """
     out = {key: value for key, value in body.items() if key != "cache_control"}
     for name in ("input", "parameters", "toolConfig"):
         if isinstance(out.get(name), Mapping):
             out[name] = _strip_fields(out[name], plan, shape)
+    if _is_objects(out.get("input")):
+        out["input"] = [_strip_item(dict(item)) for item in out["input"]]
     return copied(_strip_fields(out, plan, shape))  # type: ignore[no-any-return]
+
+
+def _strip_item(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a Responses body without markers: parts of a message, or of an output."""
+    item, _ = take_from_message(item)
+    if isinstance(item.get("output"), list):
+        return {**item, "output": take_from_message({"content": item["output"]})[0]["content"]}
+    return item
 
 
 def _strip_fields(

@@ -19,7 +19,9 @@ from ..dashscope import DashScopeChatFormatter
 from ..errors import MessageError, WiremarkError
 from ..marks import PartShape, Policy, place_marks, strip_marks, strip_tool_marks
 from ..openai import OpenAIChatFormatter
+from ..prefix import RESPONSES, as_items
 from ..rules import CacheRules
+from .items import SHAPE, as_messages, bare_item, with_content
 from .model import TraceRequest
 from .services import DIALECTS, Dialect, Service, dialect_named, form_of, with_forms
 from .sharing import Sharing
@@ -130,6 +132,8 @@ class _Stripper:
         for name in ("input", "parameters", "toolConfig"):
             if isinstance(out.get(name), dict):
                 out[name] = self._fields(out[name])
+        if _is_objects(out.get("input")):
+            out["input"] = [self._once(item, bare_item) for item in out["input"]]
         return self._fields(out)
 
     def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -306,6 +310,8 @@ def _put(body: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, 
 
 def marked_body(body: Mapping[str, Any], service: Service, policy: Policy) -> dict[str, Any]:
     """Return a body without marks with those of a policy; the input is not changed."""
+    if service.form == RESPONSES:
+        return _marked_items(body, service, policy)
     if service.form not in _FORMATTERS:
         raise MessageError(f"bodies of {service.form} cannot be marked", path="body")
     formatter = _FORMATTERS[service.form]
@@ -322,6 +328,7 @@ def marked_body(body: Mapping[str, Any], service: Service, policy: Policy) -> di
         tools=list(tools),
         model=service.model,
         owned=True,
+        bare=True,
         note=service.note,
     )
     out = _put(body, messages_path, made.messages[len(head) :])
@@ -332,3 +339,23 @@ def marked_body(body: Mapping[str, Any], service: Service, policy: Policy) -> di
     if made.automatic is not None:
         out["cache_control"] = made.automatic
     return out
+
+
+def _marked_items(body: Mapping[str, Any], service: Service, policy: Policy) -> dict[str, Any]:
+    """Return a Responses body with the marks of a policy; a text becomes an item to carry one."""
+    given = body.get("input")
+    items = as_items(given) if isinstance(given, list | str) else []
+    made = place_marks(
+        as_messages(items),
+        rules=service.rules,
+        shape=SHAPE,
+        policy=policy,
+        tools=list(_at(body, ["tools"])),
+        model=service.model,
+        owned=True,
+        note=service.note,
+    )
+    if not made.plan.placed:
+        return dict(body)
+    marked = zip(items, made.messages, strict=True)
+    return {**body, "input": [with_content(item, message) for item, message in marked]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,12 +79,18 @@ def price_by_genai(
         source=Source(
             next(iter(lists.pricing_urls or ()), "https://github.com/pydantic/genai-prices"),
             "",
-            f"genai-prices {metadata.version('genai-prices')}",
+            f"genai-prices {_version()}",
         ),
         date=when.date().isoformat(),
         notes=tuple(notes),
     )
     return with_saving(cost, usage)
+
+
+@cache
+def _version() -> str:
+    """Return the installed version; finding it reads files."""
+    return metadata.version("genai-prices")
 
 
 class _Amounts:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..errors import MessageError, OptionError
 from ..findings import Finding
-from ..rules import RULE_TABLE, CacheRules, select_rules, ttl_seconds
+from ..rules import LARGEST_MINIMUM, CacheRules, select_rules, ttl_seconds
 from .model import Usage
 from .prefix import Mark, Prefix, read_prefix
 from .sums import usage_of
@@ -32,16 +32,6 @@ REASONS_OF_SILENCE: Final[Mapping[str, str]] = {
     "uncertain-rules": "pass rules, or the host",
 }
 """What may be the reason that marks do nothing, and what to do."""
-
-_LARGEST_MINIMUM: Final = max(
-    figure
-    for entry in RULE_TABLE
-    for figure in (
-        entry.rules.min_tokens or 0,
-        *(figure for _, figure in entry.rules.min_tokens_by_model),
-    )
-)
-"""In tokens; what a request must have where its provider's own minimum is unknown."""
 
 
 @dataclass(slots=True)
@@ -177,7 +167,7 @@ class _Exchange:
 def _minimum(rules: CacheRules, model: str | None) -> int:
     explicit = rules.min_tokens_for(model)
     implicit = rules.implicit.min_tokens_for(model) if rules.implicit is not None else None
-    return explicit or implicit or _LARGEST_MINIMUM
+    return explicit or implicit or LARGEST_MINIMUM
 
 
 def _reasons(exchange: _Exchange, run: _Run, rules: CacheRules) -> dict[str, str]:

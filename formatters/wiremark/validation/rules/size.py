@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wiremark.estimate import CLAUDE_REACH, Tokens, estimate_tokens
 from wiremark.prefix.context import MEDIA_KINDS
 from wiremark.prefix.pieces import mark_ends
-from wiremark.rules import RULE_TABLE
+from wiremark.rules import LARGEST_MINIMUM
 from wiremark.validation.codes import finding
 from wiremark.validation.rules.core import Abstention, rule
 
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from wiremark.prefix.pieces import Piece
 
 __all__ = ["under_minimum"]
-
-_LARGEST_MINIMUM: Final = max(
-    figure
-    for entry in RULE_TABLE
-    for figure in (
-        entry.rules.min_tokens or 0,
-        *(figure for _, figure in entry.rules.min_tokens_by_model),
-    )
-)
-"""In tokens: what is over it is over every known minimum."""
 
 _TEMPLATE: Final = 10
 """Tokens, at most, that a chat template puts around a message."""
@@ -46,7 +36,7 @@ def under_minimum(_: Any, ctx: Context) -> Iterator[Finding | Abstention]:
     if not ctx.heeded:
         return
     minimum = ctx.rules.min_tokens_for(ctx.model)
-    limit = minimum if minimum is not None else _LARGEST_MINIMUM
+    limit = minimum if minimum is not None else LARGEST_MINIMUM
     sizes = list(_sizes(ctx, limit))
     last, size = sizes[-1]
     if minimum is None:
