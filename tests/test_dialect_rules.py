@@ -22,6 +22,7 @@ from wiremark.rules import (
     MINIMAX,
     MINIMAX_OPENAI,
     NO_MARKERS,
+    NO_MARKERS_RESPONSES,
     OLLAMA,
     OPENAI,
     OPENAI_COMPATIBLE,
@@ -98,7 +99,7 @@ MESSAGES = "anthropic"
         ("bedrock-converse", None, "us.anthropic.claude-opus-4-6-v1:0", BEDROCK),
         ("bedrock-converse", None, "amazon.nova-pro-v1:0", BEDROCK),
         ("openai-responses", "dashscope.aliyuncs.com", "qwen-plus", DASHSCOPE_RESPONSES),
-        ("openai-responses", None, None, NO_MARKERS),
+        ("openai-responses", None, None, NO_MARKERS_RESPONSES),
     ],
 )
 def test_protocol_host_and_model_choose_the_rules(

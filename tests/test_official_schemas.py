@@ -55,6 +55,13 @@ EMPTY_TURN = frozenset({"missing-key messages[]", "wrong-type messages[].content
 PAIRS = (
     Pair("openai/official.json", "openai-chat", refused=EMPTY_TURN),
     Pair(
+        "openai/official-responses.json",
+        "openai-responses",
+        # What a request asks stands in its input, or in what it goes on with.
+        stricter={("Request", "model"): None, ("Request", "input"): None},
+        refused=frozenset({"bad-value input[].content[].type"}),
+    ),
+    Pair(
         "anthropic/official-2023-06-01.json",
         "anthropic-2023-06-01",
         stricter=CLAUDE,

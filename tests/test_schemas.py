@@ -34,6 +34,8 @@ FILES = (
     "openai/chat.json",
     "openai/dashscope.json",
     "openai/official.json",
+    "openai/official-responses.json",
+    "openai/responses.json",
     "openrouter/chat.json",
     "openrouter/official.json",
     "anthropic/messages.json",
@@ -200,6 +202,16 @@ for protocol in PROTOCOLS:
             if isinstance(each["content"], list):
                 each["content"][0].pop("type")
         body = {"model": "m", "input": {"messages": history}}
+    elif protocol == "openai-responses":
+        history = [
+            {"role": each["role"], "content": each["content"] or "none"}
+            for each in history if each["role"] != "tool"
+        ]
+        for each in history:
+            if isinstance(each["content"], list):
+                said = "output" if each["role"] == "assistant" else "input"
+                each["content"][0]["type"] = f"{said}_text"
+        body = {"model": "m", "input": history}
     elif protocol.startswith("anthropic"):
         body = {"model": "m", "max_tokens": 5, "messages": history}
     else:

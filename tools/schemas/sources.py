@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -64,6 +64,73 @@ def _openai() -> Derived:
         "types/chat/completion_create_params.py (https://github.com/openai/openai-python)",
         _streamed(flatten(_ROOT, _schema_of(CompletionCreateParamsNonStreaming))),
     )
+
+
+def _responses() -> Derived:
+    from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+
+    definitions = _with_one_message(_schema_of(ResponseCreateParamsNonStreaming))
+    return Derived(
+        "openai/official-responses.json",
+        "OpenAI Responses request: the official definitions",
+        "types/responses/response_create_params.py (https://github.com/openai/openai-python)",
+        _streamed(flatten(_ROOT, definitions)),
+    )
+
+
+_MESSAGES: Final = ("EasyInputMessageParam", "Message", "ResponseOutputMessageParam")
+
+
+_OPTIONAL: Final = {
+    "FunctionToolParam": ("strict", "parameters"),
+    "ToolFunction": ("strict", "parameters"),
+    "ResponseInputImageParam": ("detail",),
+    "ResponseOutputTextParam": ("annotations",),
+    "ResponseReasoningItemParam": ("id",),
+}
+"""What the types call required and the API does not: `detail` and `strict` have defaults by their
+own docstrings, OpenAI's Codex sends thoughts without `id` and texts without `annotations`
+(https://github.com/openai/codex, codex-rs/protocol/src/models.rs)."""
+
+
+def _with_one_message(definitions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Put one message in place of the three that no key tells apart, and a `type` on references.
+
+    What a role's message holds is for the schema beside: here each takes what any of them does.
+    """
+    merged: dict[str, Any] = {"title": "InputMessage", "type": "object", "properties": {}}
+    parts: list[Any] = []
+    for name in _MESSAGES:
+        for key, value in definitions[name]["properties"].items():
+            merged["properties"].setdefault(key, value)
+        content = definitions[name]["properties"]["content"]
+        lists = content.get("anyOf", [content])
+        parts += [each for one in lists for each in one.get("items", {}).get("anyOf", ())]
+    unique = list({each["$ref"]: each for each in parts}.values())
+    listed = {"type": "array", "items": {"anyOf": unique}}
+    merged["properties"]["content"] = {"anyOf": [{"type": "string"}, listed]}
+    merged["required"] = ["content", "role"]
+    gone = [{"$ref": f"#/$defs/{name}"} for name in _MESSAGES]
+    for holder in _choices(definitions):
+        if any(each in holder for each in gone):
+            holder[:] = [{"$ref": "#/$defs/InputMessage"}, *(x for x in holder if x not in gone)]
+    reference = definitions["ItemReference"]
+    reference["required"] = ["id", "type"]
+    reference["properties"]["type"] = {"const": "item_reference", "type": "string"}
+    for name, keys in _OPTIONAL.items():
+        required = definitions[name]["required"]
+        definitions[name]["required"] = [key for key in required if key not in keys]
+    return {**definitions, "InputMessage": merged}
+
+
+def _choices(schema: Any) -> Iterator[list[Any]]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("anyOf"), list):
+            yield schema["anyOf"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _choices(part)
 
 
 def _anthropic() -> Derived:
@@ -127,6 +194,7 @@ def _streamed(definitions: dict[str, Any]) -> dict[str, Any]:
 
 SOURCES: Final[dict[str, Source]] = {
     "openai": Source("openai", _openai),
+    "responses": Source("openai", _responses),
     "anthropic": Source("anthropic", _anthropic),
     "openrouter": Source("openrouter", _openrouter),
     "bedrock": Source("botocore", _bedrock),

@@ -30,6 +30,7 @@ _PROTOCOLS: Final = (
     "openai",
     "openai-chat",
     "openai-dashscope",
+    "openai-responses",
     "openrouter",
     "anthropic",
     "anthropic-2023-06-01",

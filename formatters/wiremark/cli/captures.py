@@ -62,6 +62,7 @@ NOWHERE: Final = Endpoint()
 
 _PATHS: Final = (
     (re.compile(r"/chat/completions/?$"), "openai"),
+    (re.compile(r"/responses/?$"), "openai-responses"),
     (re.compile(r"/v[0-9]+/messages/?$"), "anthropic"),
     (re.compile(r"/text-generation/generation$"), "dashscope-text"),
     (re.compile(r"/multimodal-generation/generation$"), "dashscope-multimodal"),

@@ -53,8 +53,8 @@ def strip_body(
     """Return a request body without any marker; the input is not modified.
 
     Messages and tools are looked for at the top, under `input`, `parameters` and `toolConfig`; a
-    `system` array is stripped too, and so are the items of an `input` that is a list. A top-level `cache_control` is removed, `prompt_cache_options`
-    stays.
+    `system` array is stripped too, and so are the items of an `input` that is a list. A top-level
+    `cache_control` is removed, `prompt_cache_options` stays.
     """
     out = {key: value for key, value in body.items() if key != "cache_control"}
     for name in ("input", "parameters", "toolConfig"):

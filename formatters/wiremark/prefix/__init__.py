@@ -8,6 +8,7 @@ from __future__ import annotations
 from .context import (
     MEDIA_KINDS,
     MESSAGE_PLACES,
+    RESPONSES,
     THINKING_KINDS,
     TOOL_PLACES,
     Block,
@@ -15,14 +16,17 @@ from .context import (
     Entry,
     Marker,
     Section,
+    as_items,
     json_text,
     read_context,
+    role_of,
 )
 from .pieces import Piece, common_pieces, mark_ends, read_pieces
 
 __all__ = [
     "MEDIA_KINDS",
     "MESSAGE_PLACES",
+    "RESPONSES",
     "THINKING_KINDS",
     "TOOL_PLACES",
     "Block",
@@ -31,9 +35,11 @@ __all__ = [
     "Marker",
     "Piece",
     "Section",
+    "as_items",
     "common_pieces",
     "json_text",
     "mark_ends",
     "read_context",
     "read_pieces",
+    "role_of",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "MARKER_KEYS",
     "MEDIA_KINDS",
     "MESSAGE_PLACES",
+    "RESPONSES",
     "THINKING_KINDS",
     "TOOL_PLACES",
     "Block",
@@ -27,9 +28,14 @@ __all__ = [
     "Entry",
     "Marker",
     "Section",
+    "as_items",
     "json_text",
     "read_context",
+    "role_of",
 ]
+
+RESPONSES: Final = "openai-responses"
+"""The form whose messages are items: messages, calls, results and thoughts, each by itself."""
 
 MARKER_KEYS = ("cache_control", "prompt_cache_breakpoint")
 THINKING_KINDS: Final = frozenset({"thinking", "redacted_thinking"})
@@ -45,7 +51,7 @@ _KIND_OF_TYPE: Final[Mapping[str, str]] = {
     "video_url": "video",
     "doc_url": "document",
     "input_text": "text",
-    "output_text": "text",
+    "output_text": "output_text",
     "input_image": "image",
     "input_file": "file",
 }
@@ -60,6 +66,15 @@ _KIND_OF_KEY: Final[Mapping[str, str]] = {
     "toolUse": "tool_use",
     "toolResult": "tool_result",
     "reasoningContent": "thinking",
+}
+_TEXT_KINDS: Final = frozenset({"text", "output_text", "instructions"})
+"""Kinds of blocks that are text; only `text` is one that a mark may stand on."""
+_ROLE_OF_ITEM: Final[Mapping[str, str]] = {
+    "function_call": "assistant",
+    "custom_tool_call": "assistant",
+    "reasoning": "assistant",
+    "function_call_output": "tool",
+    "custom_tool_call_output": "tool",
 }
 
 
@@ -121,7 +136,8 @@ class Marker:
 class Context:
     """A body's messages, tools, blocks and markers in prefix order, and the rules it is under.
 
-    `form` is the wire form (`dashscope`, `openai-chat`, `anthropic`, `bedrock-converse`).
+    `form` is the wire form (`dashscope`, `openai-chat`, `openai-responses`, `anthropic`,
+    `bedrock-converse`).
     `guessed`: the rules are those of a service that nothing is known of; `note` says what their
     choice does not know. `previous` is the context of the request before, if it was given.
     """
@@ -197,14 +213,30 @@ TOOL_PLACES: Final[Mapping[str, Place]] = {
 }
 MESSAGE_PLACES: Final[Mapping[str, Place]] = {
     "dashscope": ("input", "messages"),
-    "openai-responses": ("input",),
+    RESPONSES: ("input",),
 }
 """Where a form keeps its messages, if not under `messages`; tools likewise above."""
 _SYSTEM: Final[Mapping[str, str]] = {
     "anthropic": "system",
     "bedrock-converse": "system",
-    "openai-responses": "instructions",
+    RESPONSES: "instructions",
 }
+
+
+def as_items(value: Any) -> Any:
+    """Return the `input` of a Responses body as a list: a text is one message of the user."""
+    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+
+def role_of(message: Any) -> str:
+    """Return who speaks in a message; of an item without a role its kind tells, `""` for others."""
+    if not isinstance(message, Mapping):
+        return ""
+    role = message.get("role")
+    if isinstance(role, str):
+        return role
+    kind = message.get("type")
+    return _ROLE_OF_ITEM.get(kind, "") if isinstance(kind, str) else ""
 
 
 def json_text(value: Any) -> str:
@@ -231,7 +263,7 @@ def read_context(  # noqa: PLR0913 what a context holds
 
     `foreign`: markers of forms that are not the body's own are read too; a schema reports them.
     """
-    reader = _Reader(converse=form == "bedrock-converse", foreign=foreign)
+    reader = _Reader(converse=form == "bedrock-converse", foreign=foreign, items=form == RESPONSES)
     tools = _entries(body, TOOL_PLACES.get(form, ("tools",)))
     messages = _entries(body, MESSAGE_PLACES.get(form, ("messages",)))
     reader.read_tools(tools)
@@ -260,6 +292,8 @@ def _entries(body: Any, place: Place) -> tuple[Entry, ...]:
     found = body
     for key in place:
         found = found.get(key) if isinstance(found, dict) else None
+    if place == MESSAGE_PLACES[RESPONSES]:
+        found = as_items(found)
     if not isinstance(found, list):
         return ()
     path = ".".join(place)
@@ -271,8 +305,9 @@ def _entries(body: Any, place: Place) -> tuple[Entry, ...]:
 
 
 class _Reader:
-    def __init__(self, *, converse: bool, foreign: bool) -> None:
+    def __init__(self, *, converse: bool, foreign: bool, items: bool) -> None:
         self.converse = converse
+        self.items = items
         self.points = converse or foreign
         self.fields = not converse or foreign
         self.blocks: list[Block] = []
@@ -291,13 +326,16 @@ class _Reader:
                 self._marks(f"{tool.path}.function", function, "tool", tool.path, -1)
 
     def read_message(self, index: int, message: Entry) -> None:
-        role = message.value.get("role")
+        value, name = message.value, "content"
+        role = value.get("role")
         role = role if isinstance(role, str) else ""
+        if self.items:
+            role = role_of(value)
+            # What a tool gave back has parts as a message does, and they carry marks as well.
+            name = "output" if role == "tool" and "role" not in value else name
         section: Section = "system" if role in _SYSTEM_ROLES else "messages"
         at = len(self.markers)
-        self.read_content(
-            f"{message.path}.content", message.value.get("content"), section, role, index
-        )
+        self.read_content(f"{message.path}.{name}", value.get(name), section, role, index)
         end = len(self.blocks)
         own = len(self.markers)
         self._marks(message.path, message.value, "message", message.path, end)
@@ -308,7 +346,8 @@ class _Reader:
         self, path: str, content: Any, section: Section, role: str, message: int
     ) -> None:
         if isinstance(content, str):
-            self.blocks.append(Block(path, section, role, message, "text", content, content))
+            kind = self._kind_of_text(role, message)
+            self.blocks.append(Block(path, section, role, message, kind, content, content))
             return
         holder: dict[str, Any] = {}
         target = ""
@@ -328,7 +367,7 @@ class _Reader:
         self, path: str, part: dict[str, Any], section: Section, role: str, message: int
     ) -> None:
         kind = _kind_of(part)
-        text = part.get("text") if kind == "text" else None
+        text = part.get("text") if kind in _TEXT_KINDS else None
         text = text if isinstance(text, str) else None
         self.blocks.append(Block(path, section, role, message, kind, text, part))
         if self.fields:
@@ -337,6 +376,16 @@ class _Reader:
             result = part.get("toolResult") if self.converse else part
             inner = f"{path}.toolResult.content" if self.converse else f"{path}.content"
             self._nested(inner, result.get("content") if isinstance(result, dict) else None, path)
+
+    def _kind_of_text(self, role: str, message: int) -> str:
+        """Return the kind of a text by itself; where no part can stand for it, none can be marked.
+
+        Responses: `instructions` are a text only, and the assistant's text has no breakpoint
+        (openai 3.52.0, types/responses).
+        """
+        if self.items and message < 0:
+            return "instructions"
+        return "output_text" if self.items and role == "assistant" else "text"
 
     def _nested(self, path: str, content: Any, target: str) -> None:
         keys = ("cachePoint",) if self.converse else MARKER_KEYS

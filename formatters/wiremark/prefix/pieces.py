@@ -8,12 +8,12 @@ follows (`CacheRules.tools_in_prefix`).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.marks.scan import take_from_message, take_from_tool
-from wiremark.prefix.context import MARKER_KEYS, json_text
+from wiremark.prefix.context import MARKER_KEYS, RESPONSES, json_text, role_of
 
 if TYPE_CHECKING:
     from wiremark.prefix.context import Block, Context, Entry, Marker, Section
@@ -22,6 +22,11 @@ __all__ = ["Piece", "common_pieces", "mark_ends", "read_pieces"]
 
 _PLAIN: Final = frozenset({"type", "text", *MARKER_KEYS})
 _PASSED: Final = frozenset({"role", "content", "tool_calls", *MARKER_KEYS})
+_EMPTY: Final = frozenset({"annotations", "logprobs"})
+"""Fields of an answer's text that say nothing where they are empty."""
+_ANSWER: Final = _PLAIN | _EMPTY
+_NAMES: Final = frozenset({"id", "status"})
+"""Fields of an item that name it and say how it went; what was said is not in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,13 @@ def read_pieces(ctx: Context) -> Iterator[Piece]:
         yield _piece_of(block, blocks)
     for index, message in enumerate(ctx.messages):
         inside = ctx.by_message.get(index, ())
-        role = message.value.get("role")
+        items = ctx.form == RESPONSES
+        role = role_of(message.value) if items else message.value.get("role")
         section: Section = "system" if role in ("system", "developer") else "messages"
         yield Piece(f"{message.path}.role", section, "role", str(role), blocks)
         for name in sorted(map(str, message.value)):
+            if items and _is_aside(name, message.value):
+                continue
             if name not in _PASSED and message.value.get(name) is not None:
                 text = _text(message.value[name])
                 yield Piece(f"{message.path}.{name}", section, name, text, blocks)
@@ -64,6 +72,14 @@ def read_pieces(ctx: Context) -> Iterator[Piece]:
             blocks += 1
             yield _piece_of(block, blocks)
         yield from _calls(message, section, blocks)
+
+
+def _is_aside(name: str, item: Mapping[str, Any]) -> bool:
+    """Say whether a field of a Responses item is no text of the prompt, or is read as a block."""
+    kind = item.get("type")
+    if name == "output":
+        return role_of(item) == "tool"
+    return (name in _NAMES and kind != "item_reference") or (name == "type" and kind == "message")
 
 
 def _calls(message: Entry, section: Section, blocks: int) -> Iterator[Piece]:
@@ -78,11 +94,17 @@ def _text(value: Any) -> str:
 
 
 def _piece_of(block: Block, blocks: int) -> Piece:
-    if block.text is not None and (isinstance(block.value, str) or block.value.keys() <= _PLAIN):
+    if block.text is not None and (isinstance(block.value, str) or _is_plain(block.value)):
         return Piece(block.path, block.section, "text", block.text, blocks)
     bare, _ = take_from_message({"content": [block.value]})
     text = json_text(bare["content"][0]) if bare["content"] else ""
     return Piece(block.path, block.section, "block", text, blocks)
+
+
+def _is_plain(part: Mapping[str, Any]) -> bool:
+    if part.keys() <= _PLAIN:
+        return True
+    return part.keys() <= _ANSWER and not any(part.get(key) for key in _EMPTY)
 
 
 def common_pieces(one: Sequence[Piece], other: Sequence[Piece]) -> int:

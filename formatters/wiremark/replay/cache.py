@@ -42,13 +42,17 @@ _ALIKE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class CacheRequest:
-    """A request body and what else decides where it is cached; `None`: as the cache was given."""
+    """A request body and what else decides where it is cached; `None`: as the cache was given.
+
+    `rules` are those of the request, where more than protocol, host and model decides them.
+    """
 
     body: Mapping[str, Any]
     protocol: str | None = None
     host: str | None = None
     model: str | None = None
     account: str | None = None
+    rules: CacheRules | None = None
 
 
 @dataclass(slots=True)
@@ -156,7 +160,8 @@ class PrefixCache:
         named = body.get("model", body.get("modelId"))
         model = given.model or own.model or (named if isinstance(named, str) else None)
         account = given.account if given.account is not None else own.account or ""
-        rules = self._rules or self._select(
+        rules = self._rules or given.rules
+        rules = rules or self._select(
             given.protocol or own.protocol, given.host or own.host, model, body
         )
         key = (account, rules.name, model)

@@ -13,8 +13,8 @@ from typing import Final
 
 from ..rules import CacheRules, ttl_seconds
 from ..usage import Cost, Usage, price_or_reason
-from .bodies import Service
 from .model import Amounts
+from .services import Service
 
 __all__ = ["Pricer", "added"]
 

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..prefix import (
     MEDIA_KINDS,
     MESSAGE_PLACES,
+    RESPONSES,
     THINKING_KINDS,
     Context,
     Marker,
     Piece,
+    as_items,
     mark_ends,
     read_context,
+    role_of,
 )
 from .sharing import alike, common_items
 
@@ -212,6 +215,8 @@ class Layout:
     def _messages_of(self, body: Any) -> list[Any]:
         for key in self._place:
             body = body.get(key) if isinstance(body, dict) else None
+        if self.rules.protocol == RESPONSES:
+            body = as_items(body)
         return body if isinstance(body, list) else []
 
     def _head_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,10 +239,9 @@ class Layout:
         body: Any = [message]
         for key in reversed(self._place):
             body = {key: body}
-        role = message.get("role") if isinstance(message, dict) else None
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         count = len(calls) if isinstance(calls, list) else 0
-        return _part_of(self._context(body), str(role), count, counts_calls=False)
+        return _part_of(self._context(body), role_of(message), count, counts_calls=False)
 
     # ------------------------------------------------------------------- asking
 

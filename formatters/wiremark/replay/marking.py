@@ -72,9 +72,13 @@ def read_marks(layout: Layout, body: Mapping[str, Any], reading: Reading) -> Mar
     silent = _silent(layout, bool(found) or layout.automatic is not None)
     if silent is not None:
         return Marking(silent=silent)
-    own = _merged([_placed(layout, index, mark, reading) for index, mark in found])
     options = body.get("prompt_cache_options")
     options = options if isinstance(options, Mapping) else {}
+    if rules.implicit_marks and options.get("ttl") is not None:
+        # A breakpoint without a lifetime has the request's (openai 3.52.0, its docstring).
+        asked = _text(options["ttl"])
+        found = [(index, mark._replace(ttl=mark.ttl or asked)) for index, mark in found]
+    own = _merged([_placed(layout, index, mark, reading) for index, mark in found])
     implicit = rules.implicit_marks > 0 and options.get("mode") != "explicit"
     whole = _automatic(layout, reading)
     problem = _order(layout, own, whole)

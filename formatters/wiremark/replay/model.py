@@ -49,8 +49,10 @@ class TraceRequest:
 
     @property
     def messages(self) -> list[Any]:
-        """Return the list of messages, wherever the protocol keeps it."""
+        """Return the list of messages or items, wherever the protocol keeps it."""
         held = self.body.get("input")
+        if isinstance(held, list):
+            return held
         found = held.get("messages") if isinstance(held, dict) else self.body.get("messages")
         return found if isinstance(found, list) else []
 

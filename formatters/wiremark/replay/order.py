@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from wiremark.prefix import MESSAGE_PLACES, TOOL_PLACES, json_text
+from wiremark.prefix import MESSAGE_PLACES, RESPONSES, TOOL_PLACES, as_items, json_text
 from wiremark.replay.steps import Step, Steps, common_size
 
 __all__ = ["Break", "Kind", "find_breaks", "mend"]
@@ -91,6 +91,8 @@ def _put(body: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, 
 def _parts(body: Mapping[str, Any], form: str) -> _Parts:
     tools = _get(body, TOOL_PLACES.get(form, ("tools",)))
     messages = _get(body, MESSAGE_PLACES.get(form, ("messages",)))
+    if form == RESPONSES:
+        messages = as_items(messages)
     return _Parts(
         list(tools) if isinstance(tools, list) else [],
         body.get("system"),

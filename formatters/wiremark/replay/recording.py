@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import seams
 from ..base.values import copy_json
 from ..errors import OptionError
+from ..validation.registry import SPEAKS
 from .model import Arm, Replay, ReplayRow, TraceRequest
 from .session import replay
 
@@ -20,10 +21,29 @@ if TYPE_CHECKING:
     from ..usage import Usage
     from .tokens.counter import TokenCounter
 
-__all__ = ["CacheRecorder", "assert_caches"]
+__all__ = ["Arrived", "CacheRecorder", "assert_caches"]
 
 _SHOWN: Final = 10
 _LONGEST: Final = 200
+
+
+class Arrived(Protocol):
+    """A request that was sent, as the emulator and the proxy keep it."""
+
+    @property
+    def body(self) -> Any:
+        """Return what it says, as JSON data."""
+        ...
+
+    @property
+    def at(self) -> float:
+        """Return when it arrived, in seconds."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status of its answer."""
+        ...
 
 
 class CacheRecorder:
@@ -35,7 +55,7 @@ class CacheRecorder:
 
     def add(
         self,
-        request: Request | Mapping[str, Any],
+        request: Request | Mapping[str, Any] | Arrived,
         *,
         at: float | None = None,
         usage: Usage | None = None,
@@ -46,23 +66,37 @@ class CacheRecorder:
         """Record a request or a body that no formatter reported; what is recorded is a copy.
 
         at: when it was sent, in seconds from any fixed moment; usage: what the provider reported.
+        What is not given is taken from a record of the emulator or the proxy. Records of what
+        writes no cache, lists of models and requests that were refused, are passed over.
         """
         body = request if isinstance(request, Mapping) else getattr(request, "body", None)
+        if _wrote_nothing(request, body):
+            return
         if not isinstance(body, Mapping):
             raise OptionError(
                 f"{type(request).__name__} is no request", path="request", advice="give its body"
             )
         place = f"request {len(self.requests) + 1}"
         copied: dict[str, Any] = copy_json(dict(body))
-        self.requests.append(
-            TraceRequest(copied, at, usage, place=place, host=host, model=model, protocol=protocol)
-        )
+        told: dict[str, Any] = {
+            "at": at,
+            "usage": usage,
+            "model": model,
+            "host": host,
+            "protocol": protocol,
+        }
+        for name, given in told.items():
+            told[name] = getattr(request, name, None) if given is None else given
+        form, its_host = SPEAKS.get(str(told["protocol"]), (told["protocol"], None))
+        told.update(protocol=form, host=told["host"] or its_host)
+        self.requests.append(TraceRequest(copied, place=place, **told))
 
 
 @contextmanager
 def assert_caches(
     min_hit_rate: float = 0.8,
     *,
+    built: bool = True,
     as_: str | None = None,
     model: str | None = None,
     host: str | None = None,
@@ -73,21 +107,23 @@ def assert_caches(
     """Assert that the requests of a block would read enough of their input from cache.
 
     Every `build_request` of a formatter inside the block is recorded, in the same thread or task
-    and those it starts as a task; what was made otherwise is given to `add`. The share of all
-    input that is read must reach `min_hit_rate`, 0 to 1; the first request of a session, which can
-    read nothing, counts too. The other arguments are those of `replay`.
+    and those it starts as a task; what was made otherwise is given to `add`. With `built=False`
+    only what is given counts: what arrived, in place of what was built. The share of all input that
+    is read must reach `min_hit_rate`, 0 to 1; the first request of a session, which can read
+    nothing, counts too. The other arguments are those of `replay`.
 
     Raises `AssertionError` with the rate, the first broken prefix and the reason of each miss.
     """
     recorder = CacheRecorder()
     outer = seams.request_built.get()
 
-    def built(formatter: BaseFormatter, request: Request, model: str | None) -> None:
+    def report(formatter: BaseFormatter, request: Request, model: str | None) -> None:
         if outer is not None:
             outer(formatter, request, model)
-        recorder.add(request, model=model, host=formatter.host, protocol=formatter.protocol)
+        if built:
+            recorder.add(request, model=model, host=formatter.host, protocol=formatter.protocol)
 
-    token = seams.request_built.set(built)
+    token = seams.request_built.set(report)
     try:
         yield recorder
     finally:
@@ -103,6 +139,12 @@ def assert_caches(
         raise AssertionError("\n".join(["requests that cannot be replayed:", *refused]))
     if (made.hit_rate or 0.0) < min_hit_rate:
         raise AssertionError(_explained(made, min_hit_rate))
+
+
+def _wrote_nothing(request: object, body: object) -> bool:
+    """Say whether a record is of no request for an answer, or of one that was refused."""
+    status = getattr(request, "status", None)
+    return status is not None and (status != 200 or not isinstance(body, Mapping))
 
 
 def _explained(made: Replay, wanted: float) -> str:

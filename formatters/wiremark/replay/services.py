@@ -11,8 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ..errors import MessageError, OptionError
-from ..rules import CacheRules, Selection, select_rules
-from ..rules.core import bare_model_name
+from ..rules import CacheRules, Selection, bare_model_name, select_rules
 from ..validation import detect_protocol
 from .model import TraceRequest
 

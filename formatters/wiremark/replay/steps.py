@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from wiremark.estimate import estimate_tokens
-from wiremark.prefix import Context, Piece, read_context
+from wiremark.prefix import (
+    MESSAGE_PLACES,
+    RESPONSES,
+    Context,
+    Piece,
+    as_items,
+    read_context,
+    role_of,
+)
 from wiremark.replay.tokens.counter import PromptTokens, TokenCounter, Unit
 from wiremark.rules import CacheRules
 
@@ -24,11 +32,6 @@ Counter: TypeAlias = "Callable[[str], float] | TokenCounter"
 
 _HELD: Final = 4
 """Earlier requests that a request is compared with, for sessions that take turns."""
-
-_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dashscope": ("input", "messages"),
-    "openai-responses": ("input",),
-}
 
 
 class Spot(NamedTuple):
@@ -179,7 +182,7 @@ class Reader:
             self._prompt = counter.prompt()
         elif counter is not None:
             self._count = counter
-        self._place = _PLACES.get(form, ("messages",))
+        self._place = MESSAGE_PLACES.get(form, ("messages",))
         self._children: dict[tuple[int, str, str], int] = {}
         self._held: list[tuple[Any, list[Any], Line, int]] = []
         self.tokens: list[float] = []
@@ -193,6 +196,8 @@ class Reader:
         for key in self._place[:-1]:
             holder = holder.get(key) if isinstance(holder, Mapping) else None
         found = holder.get(self._place[-1]) if isinstance(holder, Mapping) else None
+        if self._form == RESPONSES:
+            found = as_items(found)
         listed = found if isinstance(found, list | tuple) else ()
         messages = [item for item in listed if isinstance(item, dict)]
         head = self._head_of(body)
@@ -255,7 +260,7 @@ class Reader:
         before = self.blocks[line.nodes[-1]] if line.nodes else 0
         message = len(line.starts) - 1 if old else -1
         units = self._units(message)
-        tool = old != "" and ctx.messages[0].value.get("role") == "tool"
+        tool = old != "" and role_of(ctx.messages[0].value) == "tool"
         last_block = ctx.blocks[-1].path if ctx.blocks else None
         ended = last_block is None
         for piece in ctx.pieces:

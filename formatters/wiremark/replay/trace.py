@@ -19,8 +19,10 @@ from urllib.parse import unquote, urlsplit
 from .. import jsontext
 from ..errors import MessageError, WiremarkError
 from ..findings import Finding
+from ..prefix import RESPONSES
 from ..sse import DONE, EventReader
 from ..usage import Usage, read_stream_usage
+from ..validation import detect_protocol
 from .derive import (
     TranscriptReader,
     derive_requests,
@@ -45,7 +47,7 @@ _OF_A_REQUEST: Final = frozenset(
 )
 _LITELLM: Final = frozenset({"call_type", "model_parameters", "litellm_params", "api_base"})
 _MODEL: Final = re.compile(r"/models?/([^/?]+)/")
-_OTHERS: Final = "has no messages: bodies of OpenAI's Responses API and of Gemini are not replayed"
+_OTHERS: Final = "has no messages: bodies of Gemini are not replayed"
 
 
 def read_trace(
@@ -80,6 +82,8 @@ def read_value(value: Any, place: str = "") -> Iterator[TraceRequest | Finding]:
         yield _litellm(value["standard_logging_object"], place)
     elif "messages" in value and _LITELLM & value.keys():
         yield _litellm(value, place)
+    elif "request" in value and _is_look(value):
+        return
     elif "request" in value or ("body" in value and "messages" not in value):
         yield _record(value, value.get("request", value.get("body")), place)
     elif _is_session(value):
@@ -88,6 +92,11 @@ def read_value(value: Any, place: str = "") -> Iterator[TraceRequest | Finding]:
     else:
         body = {key: item for key, item in value.items() if key not in _OF_A_RECORD}
         yield _record(value, body, place)
+
+
+def _is_look(record: Mapping[str, Any]) -> bool:
+    """Say whether a record of an exchange only asked for something, as a list of models."""
+    return record["request"] is None and record.get("method") in ("GET", "HEAD", "OPTIONS")
 
 
 def _is_session(value: Mapping[str, Any]) -> bool:
@@ -155,6 +164,10 @@ def _lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[TraceReque
 
 def _record(record: Mapping[str, Any], request: Any, place: str) -> TraceRequest | Finding:
     """Return the request of a record such as `{"request": ..., "response": ..., "at": ...}`."""
+    status = record.get("status")
+    if isinstance(status, int) and status >= 400:  # it left nothing in a cache
+        said = f"a request that failed with {status}"
+        return Finding("trace-unreadable", "note", place, said, "it is left out")
     host = _text(record.get("host")) or _host_of(record.get("url"))
     at, end = _first_time(record, _TIMES), _first_time(record, _ENDS)
     duration = record.get("duration")
@@ -209,12 +222,19 @@ def _request(
         duration=duration,
         model=unquote(named[1]) if named else None,
         session=session,
+        partial=any(body.get(key) is not None for key in _GOES_ON),
     )
+
+
+_GOES_ON: Final = ("previous_response_id", "conversation")
+"""Fields of OpenAI's Responses for what the provider has kept."""
 
 
 def _has_messages(body: Mapping[str, Any]) -> bool:
     held = body.get("input")
     messages = held.get("messages") if isinstance(held, dict) else body.get("messages")
+    if messages is None and detect_protocol(body) == RESPONSES:
+        return True
     return isinstance(messages, list) and all(isinstance(one, dict) for one in messages)
 
 

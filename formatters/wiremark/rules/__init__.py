@@ -16,6 +16,7 @@ from .core import (
     Implicit,
     MarkerForm,
     Source,
+    bare_model_name,
     marker_value,
     ttl_seconds,
 )
@@ -24,12 +25,13 @@ from .dashscope import (
     DASHSCOPE_ANTHROPIC,
     DASHSCOPE_COMPATIBLE,
     DASHSCOPE_RESPONSES,
+    DASHSCOPE_SESSION,
     OPENAI_COMPATIBLE,
     QWEN4,
 )
 from .minimax import MINIMAX, MINIMAX_OPENAI
 from .moonshot import KIMI_CHAT, KIMI_MESSAGES
-from .openai import OPENAI, OPENAI_IMPLICIT
+from .openai import OPENAI, OPENAI_IMPLICIT, OPENAI_RESPONSES, OPENAI_RESPONSES_IMPLICIT
 from .openrouter import (
     OPENROUTER,
     OPENROUTER_ANTHROPIC,
@@ -39,7 +41,9 @@ from .openrouter import (
     OPENROUTER_QWEN,
 )
 from .others import DEEPSEEK, GEMINI_CHAT, GLM, GROQ, NO_MARKERS, OLLAMA, XAI
+from .responses import DEEPSEEK_RESPONSES, KIMI_RESPONSES, NO_MARKERS_RESPONSES, XAI_RESPONSES
 from .select import (
+    LARGEST_MINIMUM,
     RULE_TABLE,
     RuleEntry,
     Selection,
@@ -56,19 +60,26 @@ __all__ = [
     "DASHSCOPE_ANTHROPIC",
     "DASHSCOPE_COMPATIBLE",
     "DASHSCOPE_RESPONSES",
+    "DASHSCOPE_SESSION",
     "DEEPSEEK",
+    "DEEPSEEK_RESPONSES",
     "GEMINI_CHAT",
     "GLM",
     "GROQ",
     "KIMI_CHAT",
     "KIMI_MESSAGES",
+    "KIMI_RESPONSES",
+    "LARGEST_MINIMUM",
     "MINIMAX",
     "MINIMAX_OPENAI",
     "NO_MARKERS",
+    "NO_MARKERS_RESPONSES",
     "OLLAMA",
     "OPENAI",
     "OPENAI_COMPATIBLE",
     "OPENAI_IMPLICIT",
+    "OPENAI_RESPONSES",
+    "OPENAI_RESPONSES_IMPLICIT",
     "OPENROUTER",
     "OPENROUTER_ANTHROPIC",
     "OPENROUTER_ANY",
@@ -78,6 +89,7 @@ __all__ = [
     "QWEN4",
     "RULE_TABLE",
     "XAI",
+    "XAI_RESPONSES",
     "Affinity",
     "CacheRules",
     "FrozenMap",
@@ -86,6 +98,7 @@ __all__ = [
     "RuleEntry",
     "Selection",
     "Source",
+    "bare_model_name",
     "marker_value",
     "model_version",
     "select_rules",

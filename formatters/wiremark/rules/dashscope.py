@@ -12,6 +12,7 @@ __all__ = [
     "DASHSCOPE_ANTHROPIC",
     "DASHSCOPE_COMPATIBLE",
     "DASHSCOPE_RESPONSES",
+    "DASHSCOPE_SESSION",
     "OPENAI_COMPATIBLE",
     "QWEN4",
 ]
@@ -209,6 +210,42 @@ DASHSCOPE_RESPONSES: Final = CacheRules(
     ),
 )
 """DashScope's Responses endpoint: a session cache, turned on by a header."""
+
+_SESSION_PAGE = Source(
+    "https://www.alibabacloud.com/help/en/model-studio/context-cache",
+    _READ,
+    "page of 2026-03-24: session cache, created by the service, 5 minutes, renewed by a hit,"
+    " from 1,024 tokens on; 125% to create, 10% to read",
+)
+_ASSUMED_BLOCKS = Source(_SESSION_PAGE.url, _READ, "assumed: each turn of a session is kept whole")
+
+DASHSCOPE_SESSION: Final = CacheRules(
+    name="dashscope-session",
+    protocol="openai-responses",
+    max_marks=1,
+    implicit_marks=1,
+    ttls=("5m",),
+    default_ttl="5m",
+    kinds=frozenset({"text", "image", "file"}),
+    lookback_breakpoints=80,
+    min_tokens=1024,
+    write_multipliers={"5m": 1.25},
+    read_multiplier=0.1,
+    affinity=DASHSCOPE_RESPONSES.affinity,
+    sources={
+        "max_marks": Source(_SESSION_PAGE.url, _READ, "one, and it is the service's own"),
+        "implicit_marks": _SESSION_PAGE,
+        "ttls": _SESSION_PAGE,
+        "default_ttl": _SESSION_PAGE,
+        "kinds": _ASSUMED_BLOCKS,
+        "lookback_breakpoints": _ASSUMED_BLOCKS,
+        "min_tokens": _SESSION_PAGE,
+        "write_multipliers": _SESSION_PAGE,
+        "read_multiplier": _SESSION_PAGE,
+        "affinity": DASHSCOPE_RESPONSES.sources["affinity"],
+    },
+)
+"""DashScope's Responses with the session cache on, for a model that has explicit caching."""
 
 OPENAI_COMPATIBLE: Final = replace(
     DASHSCOPE_COMPATIBLE,

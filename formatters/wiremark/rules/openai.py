@@ -1,12 +1,13 @@
-"""OpenAI: implicit caching before GPT-5.6, breakpoints from GPT-5.6 on; chat completions."""
+"""OpenAI: implicit caching before GPT-5.6, breakpoints from GPT-5.6 on; in chat and Responses."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from .core import Affinity, CacheRules, Implicit, Source
 
-__all__ = ["OPENAI", "OPENAI_IMPLICIT"]
+__all__ = ["OPENAI", "OPENAI_IMPLICIT", "OPENAI_RESPONSES", "OPENAI_RESPONSES_IMPLICIT"]
 
 _READ = "2026-11-21"
 _GUIDE = Source("https://developers.openai.com/api/docs/guides/prompt-caching", _READ)
@@ -17,7 +18,9 @@ _DEPRECATED = Source(_SDK.url, _READ, "3.52.0, 'Deprecated' in completion_create
 _MEDIA = Source(
     "https://github.com/openai/openai-node/issues/1030",
     _READ,
-    "status 400; the same of a tool message in https://github.com/OpenHands/OpenHands/issues/7700",
+    "status 400; the same of a tool message in https://github.com/OpenHands/OpenHands/issues/7700;"
+    " GPT-5.2 does not refuse it there, and does not see the image:"
+    " https://github.com/openai/openai-openapi/issues/523",
 )
 _MEDIA_TEXT = (
     "Invalid '{path}'. Image URLs are only allowed for messages with role 'user', but this message"
@@ -97,3 +100,49 @@ OPENAI: Final = CacheRules(
     },
 )
 """OpenAI from GPT-5.6 on: explicit breakpoints beside the implicit one."""
+
+_ITEMS = Source(
+    _SDK.url,
+    _READ,
+    "3.52.0, types/responses: a breakpoint on input_text, input_image and input_file, in messages"
+    " and in what a tool gave back; not on output_text, instructions or tools",
+)
+_RETENTION = (("prompt_cache_retention", "prompt_cache_options"),)
+_RETIRED = Source(_SDK.url, _READ, "3.52.0, 'Deprecated' in response_create_params")
+
+
+def _sources(rules: CacheRules, **more: Source) -> dict[str, Source]:
+    """Return the sources of chat rules without those of what Responses have not."""
+    kept = {key: source for key, source in rules.sources.items() if key not in _CHAT_ONLY}
+    return {**kept, **more}
+
+
+_CHAT_ONLY = ("error_texts", "media_roles", "legacy_fields")
+
+OPENAI_RESPONSES_IMPLICIT: Final = replace(
+    OPENAI_IMPLICIT,
+    name="openai-responses-implicit",
+    protocol="openai-responses",
+    error_texts={},
+    media_roles=(),
+    legacy_fields=(),
+    sources=_sources(OPENAI_IMPLICIT),
+)
+"""OpenAI's Responses before GPT-5.6: caches by itself, takes no marks."""
+
+OPENAI_RESPONSES: Final = replace(
+    OPENAI,
+    name="openai-responses",
+    protocol="openai-responses",
+    kinds=frozenset({"text", "image", "file"}),
+    error_texts={},
+    media_roles=(),
+    legacy_fields=_RETENTION,
+    sources=_sources(
+        OPENAI,
+        kinds=_ITEMS,
+        legacy_fields=_RETIRED,
+        ttls=Source(_SDK.url, _READ, "of a breakpoint, and of prompt_cache_options here"),
+    ),
+)
+"""OpenAI's Responses from GPT-5.6 on: breakpoints on the parts of input items."""

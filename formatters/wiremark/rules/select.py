@@ -26,7 +26,7 @@ from .dashscope import (
 )
 from .minimax import MINIMAX, MINIMAX_OPENAI
 from .moonshot import KIMI_CHAT, KIMI_MESSAGES
-from .openai import OPENAI, OPENAI_IMPLICIT
+from .openai import OPENAI, OPENAI_IMPLICIT, OPENAI_RESPONSES, OPENAI_RESPONSES_IMPLICIT
 from .openrouter import (
     OPENROUTER,
     OPENROUTER_ANTHROPIC,
@@ -36,8 +36,16 @@ from .openrouter import (
     OPENROUTER_QWEN,
 )
 from .others import DEEPSEEK, GEMINI_CHAT, GLM, GROQ, NO_MARKERS, XAI
+from .responses import DEEPSEEK_RESPONSES, KIMI_RESPONSES, NO_MARKERS_RESPONSES, XAI_RESPONSES
 
-__all__ = ["RULE_TABLE", "RuleEntry", "Selection", "model_version", "select_rules"]
+__all__ = [
+    "LARGEST_MINIMUM",
+    "RULE_TABLE",
+    "RuleEntry",
+    "Selection",
+    "model_version",
+    "select_rules",
+]
 
 _VERSION = re.compile(r"[a-z]+-?(\d+(?:\.\d+)*)")
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
@@ -243,9 +251,29 @@ RULE_TABLE: Final[tuple[RuleEntry, ...]] = (
     RuleEntry("bedrock-converse", "*", "*claude*", BEDROCK),
     RuleEntry("bedrock-converse", "bedrock-runtime.*.amazonaws.com", "*", BEDROCK, _ANY_BEDROCK),
     RuleEntry("bedrock-converse", "*", "*", BEDROCK, _ANY_BEDROCK),
-    # Responses: data for who sends them by other means
+    # Responses
     RuleEntry("openai-responses", "dashscope*.aliyuncs.com", "*", DASHSCOPE_RESPONSES),
     RuleEntry("openai-responses", "*.maas.aliyuncs.com", "*", DASHSCOPE_RESPONSES),
-    RuleEntry("openai-responses", "*", "*", NO_MARKERS, _NOTHING),
+    RuleEntry("openai-responses", "api.deepseek.com", "*", DEEPSEEK_RESPONSES),
+    RuleEntry("openai-responses", "api.moonshot.*", "*", KIMI_RESPONSES),
+    RuleEntry("openai-responses", "api.kimi.com", "*", KIMI_RESPONSES),
+    RuleEntry("openai-responses", "api.x.ai", "*", XAI_RESPONSES),
+    RuleEntry("openai-responses", "*", "gpt-oss*", NO_MARKERS_RESPONSES, _NOTHING),
+    RuleEntry("openai-responses", "*", "gpt-[0-9]*", OPENAI_RESPONSES, since=(5, 6)),
+    RuleEntry("openai-responses", "*", "gpt-[0-9]*", OPENAI_RESPONSES_IMPLICIT),
+    RuleEntry("openai-responses", "*", "o[134]", OPENAI_RESPONSES_IMPLICIT),
+    RuleEntry("openai-responses", "*", "o[134]-*", OPENAI_RESPONSES_IMPLICIT),
+    RuleEntry("openai-responses", "api.openai.com", "*", OPENAI_RESPONSES_IMPLICIT, _NO_VERSION),
+    RuleEntry("openai-responses", "*", "*", NO_MARKERS_RESPONSES, _NOTHING),
 )
 """First match wins. Vendors' names are facts and stand here only."""
+
+LARGEST_MINIMUM: Final = max(
+    figure
+    for entry in RULE_TABLE
+    for figure in (
+        entry.rules.min_tokens or 0,
+        *(figure for _, figure in entry.rules.min_tokens_by_model),
+    )
+)
+"""In tokens: what has as many is over every minimum that is known."""

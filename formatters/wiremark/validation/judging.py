@@ -126,9 +126,9 @@ def validate(
     `protocol` is one of `PROTOCOLS`: `dashscope` takes either native endpoint, `dashscope-text` and
     `dashscope-multimodal` one, `openai` (or `openai-chat`) is the chat request of OpenAI and of
     services compatible with it, `openai-dashscope` that of DashScope's compatible mode,
-    `openrouter` OpenRouter's; `anthropic` is the request of the Messages API in either version, of
-    which `anthropic-2023-06-01` and `anthropic-2026-10-21` are one each, `bedrock-converse`
-    Bedrock's.
+    `openai-responses` that of the Responses API, `openrouter` OpenRouter's; `anthropic` is the
+    request of the Messages API in either version, of which `anthropic-2023-06-01` and
+    `anthropic-2026-10-21` are one each, `bedrock-converse` Bedrock's.
     Left out, the body's outermost keys tell.
 
     `model` stands in for the body's own where that is an alias or stands in the path; `host` is a

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.errors import OptionError
-from wiremark.prefix.context import Context, read_context
+from wiremark.prefix.context import RESPONSES, Context, read_context
 from wiremark.rules import OPENAI_COMPATIBLE, Selection, select_rules
 from wiremark.validation.registry import PROTOCOLS, SPEAKS
 
@@ -26,7 +27,8 @@ _CONVERSE_BLOCKS: Final = frozenset({"text", "toolUse", "toolResult", "cachePoin
 def detect_protocol(body: Any) -> str | None:
     """Return the protocol that a body's keys show, `None` if they show none.
 
-    DashScope's native body holds its messages in `input`, OpenAI's at the top. A body with messages
+    DashScope's native body holds its messages in `input`, OpenAI's chat at the top; an `input` that
+    is a text or a list of items is that of Responses. A body with messages
     and a `system` of its own is Anthropic's; so is one whose blocks or tools are. Bedrock's has no
     `model`, and its blocks have no `type`.
     """
@@ -35,6 +37,8 @@ def detect_protocol(body: Any) -> str | None:
     native = body.get("input")
     if isinstance(native, dict) and ("messages" in native or "prompt" in native):
         return "dashscope"
+    if "messages" not in body and _is_responses(body, native):
+        return RESPONSES
     if not isinstance(body.get("messages"), list):
         return None
     blocks = list(_blocks(body))
@@ -46,6 +50,32 @@ def detect_protocol(body: Any) -> str | None:
     ):
         return "anthropic"
     return "openai"
+
+
+_OF_RESPONSES: Final = frozenset(
+    {"instructions", "max_output_tokens", "previous_response_id", "conversation", "reasoning"}
+    | {"text", "tools", "store", "include", "truncation", "prompt_cache_options", "stream"}
+)
+_CHATS: Final = re.compile(r"(?:.*/)?(?:chatgpt|codex|gpt-\d|o[134]|qwen)", re.IGNORECASE)
+_OTHERS: Final = re.compile(r"embed|image|moderation|rerank|transcribe|tts|whisper", re.IGNORECASE)
+
+
+def _is_responses(body: dict[str, Any], given: Any) -> bool:
+    """Say whether `input` is that of Responses: embeddings, moderations and speech have one too."""
+    if isinstance(given, list):
+        return bool(given) and all(
+            isinstance(item, dict) and ("role" in item or _is_item(item.get("type")))
+            for item in given
+        )
+    model = body.get("model")
+    if not isinstance(given, str) or not isinstance(model, str) or _OTHERS.search(model):
+        return False
+    return bool(body.keys() & _OF_RESPONSES and "voice" not in body) or bool(_CHATS.match(model))
+
+
+def _is_item(kind: Any) -> bool:
+    """Say whether a type is that of an item: moderations take lists of `text` and `image_url`."""
+    return isinstance(kind, str) and kind not in ("text", "image_url")
 
 
 def _blocks(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -40,6 +40,7 @@ _FILES: Final = {
     "dashscope-multimodal": "dashscope/multimodal-generation.json",
     "openai-chat": "openai/chat.json",
     "openai-dashscope": "openai/dashscope.json",
+    "openai-responses": "openai/responses.json",
     "openrouter": "openrouter/chat.json",
     "anthropic": "anthropic/messages.json",
     "anthropic-2023-06-01": "anthropic/2023-06-01.json",
@@ -52,7 +53,8 @@ PROTOCOLS: Final = (*_FILES, *ALIASES)
 """The protocol names that have a schema.
 
 `dashscope` takes either native endpoint, `anthropic` either version of the API; `openai-chat` is
-any service that speaks OpenAI's chat, `openai-dashscope` DashScope's compatible mode alone.
+any service that speaks OpenAI's chat, `openai-dashscope` DashScope's compatible mode alone;
+`openai-responses` is any that speaks OpenAI's Responses.
 """
 
 SPEAKS: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyType(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...estimate import BAND, CLAUDE_REACH
-from ...rules.core import bare_model_name
+from ...rules import bare_model_name
 from .counter import PromptCounter, TokenCounter
 from .layout import Layout, MediaTokens, OpenAILayout, PlainLayout
 from .measure import EstimateMeter, FunctionMeter

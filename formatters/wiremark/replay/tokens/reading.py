@@ -1,7 +1,8 @@
 """A request body as what a chat template is given: tools, a system, turns, and what it heeds.
 
-Every wire form is read by the same rules: native DashScope, OpenAI's chat, Anthropic's Messages and
-Bedrock's Converse differ in where a thing stands and in the name of a block, never in what it is.
+Every wire form is read by the same rules: native DashScope, OpenAI's chat and Responses,
+Anthropic's Messages and Bedrock's Converse differ in where a thing stands and in the name of a
+block, never in what it is.
 What has not the expected shape is left out, as the schema reports it. Paths are those of
 `wiremark.validation`.
 """
@@ -12,6 +13,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
+
+from ...prefix import as_items
 
 __all__ = [
     "Item",
@@ -40,6 +43,8 @@ _OPAQUE: Final = frozenset(
         "doc_url",
         "file",
         "redacted_thinking",
+        "input_image",
+        "input_file",
     }
 )
 """Kinds of blocks, and keys of those without a kind, that no text tells the tokens of."""
@@ -118,14 +123,18 @@ def read_prompt(body: Any) -> Prompt:
     body = body if isinstance(body, Mapping) else {}
     inside = body.get("input")
     native = isinstance(inside, Mapping)
-    messages = inside.get("messages") if isinstance(inside, Mapping) else body.get("messages")
+    messages, place = body.get("messages"), "messages"
+    if isinstance(inside, Mapping):
+        messages, place = inside.get("messages"), "input.messages"
+    elif messages is None and inside is not None:  # the items of OpenAI's Responses
+        messages, place = as_items(inside), "input"
     parameters = body.get("parameters")
     settings = parameters if native and isinstance(parameters, Mapping) else body
     return Prompt(
         tools=tuple(_tools(body, settings, native=native)),
-        system=_system(body.get("system")),
+        system=_system(body),
         messages=messages if isinstance(messages, list | tuple) else (),
-        place="input.messages" if native else "messages",
+        place=place,
         options=_options(settings),
     )
 
@@ -137,6 +146,9 @@ def _options(settings: Mapping[str, Any]) -> Options:
         thinking = asked.get("type") != "disabled"
     preserve = settings.get("preserve_thinking")
     effort = settings.get("reasoning_effort")
+    reasoning = settings.get("reasoning")
+    if effort is None and isinstance(reasoning, Mapping):
+        effort = reasoning.get("effort")
     return Options(
         thinking=thinking if isinstance(thinking, bool) else None,
         preserve=preserve if isinstance(preserve, bool) else None,
@@ -157,7 +169,9 @@ _ADDING: Final = (
 
 
 def _is_schema(settings: Mapping[str, Any]) -> bool:
-    wanted = settings.get("response_format")
+    wanted, text = settings.get("response_format"), settings.get("text")
+    if wanted is None and isinstance(text, Mapping):
+        wanted = text.get("format")
     return isinstance(wanted, Mapping) and wanted.get("type") == "json_schema"
 
 
@@ -191,10 +205,11 @@ def _without(value: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
     return {key: inner for key, inner in value.items() if key not in keys}
 
 
-def _system(content: Any) -> Turn | None:
-    if content is None:
-        return None
-    return Turn("system", "system", tuple(_items(content, "system")))
+def _system(body: Mapping[str, Any]) -> Turn | None:
+    for place in ("system", "instructions"):
+        if body.get(place) is not None:
+            return Turn("system", place, tuple(_items(body[place], place)))
+    return None
 
 
 def read_turns(message: Any, path: str) -> tuple[Turn, ...]:
@@ -203,6 +218,8 @@ def read_turns(message: Any, path: str) -> tuple[Turn, ...]:
         return ()
     role = message.get("role")
     name = message.get("name")
+    if role is None and message.get("type") in _ITEM_KINDS:
+        return _turn_of_item(message, path)
     items = list(_items(message.get("content"), f"{path}.content"))
     items += _calls(message.get("tool_calls"))
     thought = message.get("reasoning_content")
@@ -221,6 +238,30 @@ _ROLES: Final[Mapping[str, Role]] = {
     "tool": "tool",
     "function": "tool",
 }
+
+
+_ITEM_KINDS: Final = frozenset(
+    {
+        "function_call",
+        "custom_tool_call",
+        "function_call_output",
+        "custom_tool_call_output",
+        "reasoning",
+    }
+)
+"""What Responses have beside messages, as far as it is what other forms have inside them."""
+
+
+def _turn_of_item(item: Mapping[str, Any], path: str) -> tuple[Turn, ...]:
+    kind = str(item["type"])
+    if kind.endswith("_output"):
+        return (Turn("tool", path, tuple(_items(item.get("output"), f"{path}.output"))),)
+    if kind == "reasoning":
+        summary = item.get("summary")
+        parts = [*_items(summary, ""), *_items(item.get("content"), f"{path}.content")]
+        return (Turn("assistant", path, tuple(replace(part, kind="thinking") for part in parts)),)
+    called = item.get("arguments", item.get("input"))
+    return (Turn("assistant", path, (_call("", item.get("name"), called),)),)
 
 
 def _split(items: list[Item], role: Role, path: str) -> Iterator[Turn]:

@@ -39,7 +39,12 @@ from wiremark.validation.rules.markers import (
 )
 from wiremark.validation.rules.previous import beyond_lookback, prefix_changed, tools_changed
 from wiremark.validation.rules.size import under_minimum
-from wiremark.validation.rules.tools import empty_tool_calls, tool_names, tool_results
+from wiremark.validation.rules.tools import (
+    empty_tool_calls,
+    item_results,
+    tool_names,
+    tool_results,
+)
 from wiremark.validation.rules.turns import tool_blocks
 
 __all__ = ["RULES", "Abstention", "Judge", "Rule", "rule"]
@@ -73,6 +78,7 @@ RULES: Final[tuple[Rule, ...]] = (
     beyond_lookback,
     # tools
     tool_results,
+    item_results,
     tool_blocks,
     empty_tool_calls,
     tool_names,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from wiremark.prefix.context import RESPONSES
 from wiremark.validation.codes import finding
 from wiremark.validation.rules.core import rule
 
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from wiremark.findings import Finding
     from wiremark.prefix.context import Context, Entry
 
-__all__ = ["empty_tool_calls", "tool_names", "tool_results"]
+__all__ = ["empty_tool_calls", "item_results", "tool_names", "tool_results"]
 
+_OF_OPENAI: Final = frozenset(
+    {"openai", "openai-implicit", "openai-responses", "openai-responses-implicit"}
+)
 _TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def _by_openai(ctx: Context) -> bool:
-    return ctx.rules.protocol == "openai-chat" and ctx.rules.name in {"openai", "openai-implicit"}
+    return ctx.rules.name in _OF_OPENAI
 
 
 def _by_dashscope(ctx: Context) -> bool:
@@ -32,6 +36,8 @@ def _by_dashscope(ctx: Context) -> bool:
 @rule("tool-call-unanswered", "tool-result-without-call")
 def tool_results(_: Any, ctx: Context) -> Iterator[Finding]:
     """Tool messages stand right behind the assistant message whose calls they answer."""
+    if ctx.form == RESPONSES:
+        return
     turn: Entry | None = None
     waiting: list[str | None] = []
     nameless = 0
@@ -102,6 +108,54 @@ def _quoted(ctx: Context, text: str) -> str:
     return text.replace("'", '"') if _by_dashscope(ctx) else text
 
 
+@rule("tool-call-unanswered", "tool-result-without-call")
+def item_results(body: Any, ctx: Context) -> Iterator[Finding]:
+    """Responses: each output has its call, each call its output, anywhere behind it.
+
+    OpenAI's words: https://github.com/microsoft/vscode/issues/320060 (2026-06-05) and
+    https://github.com/router-for-me/CLIProxyAPI/issues/2368 (2026-03-27). What a request goes on
+    with may hold the calls, and then nothing is said of outputs.
+    """
+    if ctx.form != RESPONSES:
+        return
+    goes_on = isinstance(body, dict) and any(
+        body.get(key) is not None for key in ("previous_response_id", "conversation", "prompt")
+    )
+    refers = any(item.value.get("type") in _UNSEEN for item in ctx.messages)
+    waiting: dict[str, Entry] = {}
+    called: set[str] = set()
+    for item in ctx.messages:
+        kind, call = item.value.get("type"), item.value.get("call_id")
+        if not isinstance(call, str):
+            continue
+        if isinstance(kind, str) and kind.endswith("_call"):
+            called.add(call)  # an output may answer a search for tools as well (recorded)
+        if kind in ("function_call", "custom_tool_call"):
+            waiting[call] = item
+        elif kind in ("function_call_output", "custom_tool_call_output"):
+            waiting.pop(call, None)
+            if call not in called and not goes_on and not refers:
+                yield finding(
+                    "tool-result-without-call",
+                    item.path,
+                    f"no call {call!r} stands before this output",
+                    provider_text=f"No tool call found for function call output with call_id"
+                    f" {call}.",
+                )
+    for call, item in waiting.items():
+        yield finding(
+            "tool-call-unanswered",
+            item.path,
+            f"no output answers {call!r}",
+            "put a function_call_output with its call_id behind it",
+            provider_text=f"No tool output found for function call {call}.",
+        )
+
+
+_UNSEEN: Final = frozenset({"item_reference", "compaction"})
+"""Items that stand for others, calls among them."""
+
+
 @rule("empty-tool-calls")
 def empty_tool_calls(_: Any, ctx: Context) -> Iterator[Finding]:
     """OpenAI rejects the empty list; Mistral sends it itself."""
@@ -135,11 +189,14 @@ def tool_names(_: Any, ctx: Context) -> Iterator[Finding]:
 
 
 def _name(ctx: Context, path: str, holder: Any) -> Iterator[Finding]:
-    function = holder.get("function") if isinstance(holder, dict) else None
+    if ctx.form == RESPONSES:
+        function, path = holder, f"{path}.name"
+    else:
+        function = holder.get("function") if isinstance(holder, dict) else None
+        path = f"{path}.function.name"
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str):
         return
-    path = f"{path}.function.name"
     if name == "search" and _by_dashscope(ctx):
         yield finding(
             "tool-name",
