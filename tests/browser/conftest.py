@@ -121,14 +121,14 @@ class Browser:
 
     def open(
         self,
-        page: Path,
+        page: Path | str,
         *,
         width: int = 1280,
         height: int = 900,
         dark: bool = False,
         scripts: bool = True,
     ) -> None:
-        """Open a file and wait until it is loaded and drawn; earlier events are forgotten."""
+        """Open a file or an address and wait until it is drawn; earlier events are forgotten."""
         self.scripts = scripts
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.prefer(dark=dark)
@@ -140,7 +140,8 @@ class Browser:
             mobile=False,
         )
         self.events.clear()
-        loader = self.call("Page.navigate", url=page.as_uri())["loaderId"]
+        address = page if isinstance(page, str) else page.as_uri()
+        loader = self.call("Page.navigate", url=address)["loaderId"]
         end = time.monotonic() + PATIENCE
         while not any(self._loaded(event, loader) for event in self.events):
             assert time.monotonic() < end, "the page did not load"

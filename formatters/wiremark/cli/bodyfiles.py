@@ -203,9 +203,16 @@ def _unrecorded(body: Body) -> _Found:
     kept = replace(body, value=value, within=within, endpoint=endpoint)
     if is_quoted:
         return _read_again(kept)
+    if value is None and _is_look(body.value):
+        return Skipped(body.name)
     if within != body.within and not isinstance(value, dict):
         return Unreadable(body.name, f"{within} is no request body", body.region().line)
     return _of_chat(kept)
+
+
+def _is_look(record: Any) -> bool:
+    """Say whether a record of an exchange only asked for something, as a list of models."""
+    return isinstance(record, dict) and record.get("method") in ("GET", "HEAD", "OPTIONS")
 
 
 def _endpoint(record: dict[str, Any], outer: Endpoint) -> Endpoint:

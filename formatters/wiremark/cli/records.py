@@ -54,10 +54,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What stands at a place and is no response, and why."""
+    """What stands at a place and is no response, and why; a note if none was to be expected."""
 
     place: str
     problem: str
+    is_note: bool = False
 
 
 def read_records(name: str) -> Iterator[Record | Trouble]:
@@ -192,6 +193,11 @@ def _response(value: dict[str, Any], place: str) -> Record | Trouble:
     request, response = value.get("request"), value.get("response")
     if "response" not in value or not ("request" in value or _holds_a_response(response)):
         return Record(place, value)
+    status = value.get("status")
+    if isinstance(status, int) and status >= 400:
+        return Trouble(place, f"note: a request that failed with {status}", is_note=True)
+    if "request" in value and request is None and value.get("method") == "GET":
+        return Trouble(place, "note: no request to a model", is_note=True)
     if isinstance(response, dict) and "body" in response:  # a line of a batch's output
         response = response["body"]
     if isinstance(response, str):

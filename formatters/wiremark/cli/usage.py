@@ -81,7 +81,7 @@ def usage(
     else:
         _show(reading)
     reading.say_notes()
-    return 1 if reading.troubles else 0
+    return 0 if all(trouble.is_note for trouble in reading.troubles) else 1
 
 
 @dataclass(slots=True)

@@ -58,6 +58,11 @@ class LoopbackServer:
         return port
 
     @property
+    def is_running(self) -> bool:
+        """Say whether requests are taken."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def url(self) -> str:
         """Return the address to which a provider's path is appended."""
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -145,6 +150,16 @@ class _Prompt(uvicorn.Server):
     async def main_loop(self) -> None:
         if not self.should_exit:
             await self._leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # What was waited for in vain is cancelled, says so, and is closed.
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # a transport closes its socket in the next turn of the loop
 
     def leave(self) -> None:
         """Stop, from any thread."""

@@ -1,6 +1,7 @@
 """What is kept of a request: the bytes as they arrived, what was found, and what was answered.
 
-Header values and query parameters that are secrets are masked before they are kept.
+Header values and query parameters that are secrets are masked before they are kept. `lines` has the
+form in which a record stands in a file.
 """
 
 from __future__ import annotations
@@ -25,11 +26,16 @@ _DEEPEST: Final = 100
 class Record:
     """One request and its answer.
 
-    index: its number, from 0 on; at: the seconds of the emulator's clock when it arrived
+    index: its number, from 0 on
+    at, ends_at: when it arrived and when its answer ended: seconds of the emulator's clock, in a
+        recording of real traffic those since 1970; started: since 1970 in both
     raw: the bytes of the body; body: what they say, `None` if they are no JSON
     findings: what the validator finds; predicted: what the prefix cache read and wrote
     answered: the usage object as it was sent; `usage` the same, made comparable
     status, error: the answer's status, and the error that it told; ended: it was sent to its end
+    response, response_headers: the bytes of the answer's body, and its headers
+    account: a name for whose key it was, from which the key cannot be told
+    reply: which reply of a scenario was given, `None` for the echo
     """
 
     index: int
@@ -50,11 +56,17 @@ class Record:
     status: int = 0
     error: str = ""
     ended: bool = False
+    ends_at: float | None = None
+    started: float | None = None
+    response: bytes = field(default=b"", repr=False)
+    response_headers: tuple[tuple[str, str], ...] = ()
+    account: str = ""
+    reply: int | None = None
     problem: str = field(default="", repr=False)
     """A fault of the emulator itself, empty if there was none."""
-    find: Callable[[], tuple[Finding, ...]] | None = field(default=None, repr=False)
+    find: Callable[[], tuple[Finding, ...]] | None = field(default=None, repr=False, compare=False)
     """What judges the body, when `findings` are first asked for."""
-    _findings: tuple[Finding, ...] = field(default=(), repr=False)
+    _findings: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -85,6 +97,7 @@ class Record:
         out: dict[str, Any] = {
             "index": self.index,
             "at": self.at,
+            "ends_at": self.ends_at,
             "method": self.method,
             "path": self.path,
             "query": self.query,
@@ -102,6 +115,7 @@ class Record:
             "status": self.status,
             "error": self.error,
             "ended": self.ended,
+            "problem": self.problem,
         }
         if told is not None:
             out["predicted"] = {

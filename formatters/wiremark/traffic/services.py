@@ -20,11 +20,15 @@ __all__ = [
     "service_for",
 ]
 
-Wire: TypeAlias = Literal["chat", "messages", "native"]
-"""The form of answers: OpenAI's chat completions, Anthropic's Messages, DashScope's own."""
+Wire: TypeAlias = Literal["chat", "responses", "messages", "native"]
+"""The form of answers: OpenAI's chat completions and Responses, Anthropic's Messages, DashScope's
+own."""
 
-Family: TypeAlias = Literal["openai", "openrouter", "anthropic", "compatible", "native"]
-"""Whose errors, and whose extra fields; `compatible` is DashScope in OpenAI's form."""
+Family: TypeAlias = Literal[
+    "openai", "openrouter", "anthropic", "compatible", "native", "dashscope-messages"
+]
+"""Whose errors, and whose extra fields; `compatible` is DashScope in OpenAI's form, and
+`dashscope-messages` in Anthropic's."""
 
 _DASHSCOPE: Final = "dashscope.aliyuncs.com"
 _OPENROUTER: Final = "openrouter.ai"
@@ -49,6 +53,8 @@ class Service:
 _CHAT: Final = Service("chat", "openai", "openai-chat", None)
 _MESSAGES: Final = Service("messages", "anthropic", "anthropic", None)
 _COMPATIBLE: Final = Service("chat", "compatible", "openai-dashscope", _DASHSCOPE)
+_RESPONSES: Final = Service("responses", "openai", "openai-responses", None)
+_SESSIONS: Final = Service("responses", "compatible", "openai-responses", _DASHSCOPE)
 _ROUTER: Final = Service("chat", "openrouter", "openrouter", _OPENROUTER)
 _NATIVE: Final = "/api/v1/services/aigc"
 
@@ -57,8 +63,13 @@ SERVICES: Final[Mapping[str, Service]] = {
     "/chat/completions": _CHAT,
     "/compatible-mode/v1/chat/completions": _COMPATIBLE,
     "/api/v1/chat/completions": _ROUTER,
+    "/v1/responses": _RESPONSES,
+    "/responses": _RESPONSES,
+    "/compatible-mode/v1/responses": _SESSIONS,
+    # as it was called before (compatibility-with-openai-responses-api, read 2026-11-21)
+    "/api/v2/apps/protocols/compatible-mode/v1/responses": _SESSIONS,
     "/v1/messages": _MESSAGES,
-    "/apps/anthropic/v1/messages": replace(_MESSAGES, host=_DASHSCOPE),
+    "/apps/anthropic/v1/messages": replace(_MESSAGES, host=_DASHSCOPE, family="dashscope-messages"),
     f"{_NATIVE}/text-generation/generation": Service(
         "native", "native", "dashscope-text", _DASHSCOPE
     ),
@@ -87,6 +98,10 @@ def service_for(service: Service, host: str | None, version: str | None) -> Serv
     known = service.wire == "messages" and service.host is None and version in _VERSIONS
     protocol = f"anthropic-{version}" if known else service.protocol
     family = service.family
+    if service == _MESSAGES and host is not None and host.endswith(".aliyuncs.com"):
+        family = "dashscope-messages"
+    if service == _RESPONSES and host is not None and host.endswith(".aliyuncs.com"):
+        family = "compatible"
     if service == _CHAT and host is not None:
         if host.endswith(".aliyuncs.com"):
             family, protocol = "compatible", "openai-dashscope"
@@ -97,9 +112,11 @@ def service_for(service: Service, host: str | None, version: str | None) -> Serv
 
 def family_at(path: str) -> Family:
     """Return whose errors are told at a path that nothing stands at."""
-    if path.startswith("/compatible-mode/"):
+    if path.startswith(("/compatible-mode/", "/api/v2/apps/protocols/compatible-mode/")):
         return "compatible"
-    if path.startswith(("/apps/anthropic/", "/v1/messages")):
+    if path.startswith("/apps/anthropic/"):
+        return "dashscope-messages"
+    if path.startswith("/v1/messages"):
         return "anthropic"
     if path.startswith(("/api/v1/services/", "/api/v1/uploads", "/api/v1/tasks")):
         return "native"
