@@ -1,5 +1,7 @@
 """Measure formatting: wiremark, agentscope 2.x and 1.x for Python, and a hand-written loop.
 
+Besides, what the emulator takes (`serving`), where its extra is installed.
+
 `make bench`, or `python benchmarks/run.py [--quick] [--json FILE]`. Every subject is a process of
 its own; they are asked in turn within one run. Exit 1 when wiremark without marks is slower than
 the fastest peer on the same messages, or when a message costs more in a long conversation.
@@ -15,11 +17,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import peers
+import serving
 import workloads
 
 __all__ = ["main"]
@@ -85,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "first_and_again": _first_and_again(subjects, effort),
         "json": _json(ours, effort),
         "growth": _growth(ours, effort),
+        "emulator": _emulator(),
     }
     result["failures"] = _judge(result, list(rivals))
     for process in (ours, *rivals.values()):
@@ -227,6 +232,17 @@ def _growth(ours: peers.Process, effort: Effort) -> list[Row]:
     return rows
 
 
+def _emulator() -> Row | None:
+    """Measure the emulator in processes of its own; `None` without its extra."""
+    if find_spec("uvicorn") is None or find_spec("starlette") is None:
+        return None
+    with serving.Server() as server:
+        figures: Row = {**serving.requests(server), "refused": serving.refuse(server)}
+    with serving.Server(latency=[0.0, 0.05]) as server:
+        figures["streams"] = serving.streams(server)
+    return figures | {"start_seconds": serving.start()}
+
+
 def _judge(result: Row, rivals: list[str]) -> list[str]:
     failures: list[str] = []
     for row in result["formatting"]:
@@ -292,6 +308,7 @@ def _print(result: Row, names: list[str], rivals: list[str]) -> None:
     ]
     _table(["formatter", "policy", *(f"{size:,}" for size in SIZES), "last / first"], rows)
 
+    _print_emulator(result["emulator"])
     print()
     if not rivals:
         print("No peer was measured, so only growth is judged.")
@@ -300,6 +317,22 @@ def _print(result: Row, names: list[str], rivals: list[str]) -> None:
     if not result["failures"]:
         against = "no slower than the fastest peer, and " if rivals else ""
         print(f"passed: {against}cost grows linearly")
+
+
+def _print_emulator(figures: Row | None) -> None:
+    _title("The emulator")
+    if figures is None:
+        print("absent: the extra `emulator` is not installed")
+        return
+    refused, streams = figures["refused"], figures["streams"]
+    rows = [
+        ["requests of 20 messages a second", f"{figures['a_second']:.0f}"],
+        ["CPU of the server a request", f"{figures['cpu_ms']:.2f} ms"],
+        ["streams at a time, all to their end", f"{streams['ended']:.0f} of {streams['streams']}"],
+        ["a body of 50 MB", f"{refused['status']}, {refused['grown'] / 1e6:.0f} MB held at most"],
+        ["from the start of the process to an answer", f"{figures['start_seconds']:.2f} s"],
+    ]
+    _table(["what", "figure"], rows)
 
 
 def _title(text: str) -> None:

@@ -17,7 +17,9 @@ from ..errors import WiremarkError
 from . import io
 from .bodies import diff, strip, validate
 from .convert import convert
+from .emulate import emulate
 from .formatting import explain, format_
+from .proxy import proxy
 from .replay import replay
 from .usage import usage
 
@@ -49,7 +51,7 @@ def commands() -> None:
     """
 
 
-for command in (format_, explain, convert, strip, validate, diff, usage, replay):
+for command in (format_, explain, convert, strip, validate, diff, usage, replay, emulate, proxy):
     commands.add_command(command)
 
 

@@ -18,8 +18,8 @@ from .._lazy import lazy_names
 if TYPE_CHECKING:
     from ..traffic.records import Record
     from .app import create_app
-    from .clock import VirtualClock
-    from .scenario import Call, Reply, Scenario
+    from .clock import RealClock, VirtualClock
+    from .scenario import Call, Match, Reply, Scenario
     from .server import Emulator
     from .state import EmulatorState
 
@@ -27,6 +27,8 @@ __all__ = [
     "Call",
     "Emulator",
     "EmulatorState",
+    "Match",
+    "RealClock",
     "Record",
     "Reply",
     "Scenario",
@@ -38,6 +40,8 @@ _EXPORTS = {
     "Call": "scenario",
     "Emulator": "server",
     "EmulatorState": "state",
+    "Match": "scenario",
+    "RealClock": "clock",
     "Record": ".traffic.records",
     "Reply": "scenario",
     "Scenario": "scenario",

@@ -81,9 +81,13 @@ class _Sent(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self.answer
         try:
-            if answer.reply.delay and await _gone(receive, answer.reply.delay):
+            if answer.reply.timeout and not (answer.events and answer.reply.cut_after):
+                await _gone(receive, None)
+                return
+            if answer.delay and await _gone(receive, answer.delay):
                 return
             if answer.events is None:
+                answer.sent.append(answer.body)
                 answer.finish()  # before the client can see the end and ask again
                 await super().__call__(scope, receive, send)
             else:
@@ -103,11 +107,14 @@ class _Sent(Response):
         )
         for number, event in enumerate(answer.events):
             if number == reply.cut_after:
+                if reply.timeout:
+                    await _gone(receive, None)
                 return  # without the end of the answer the server closes the connection
-            if number and reply.pause and await _gone(receive, reply.pause):
+            if number and answer.pause and await _gone(receive, answer.pause):
                 return
-            text = _broken(event) if number == reply.malformed_at else event
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            data = (_broken(event) if number == reply.malformed_at else event).encode()
+            answer.sent.append(data)
+            await send({"type": "http.response.body", "body": data, "more_body": True})
         answer.finish()  # before the client can see the end and ask again
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -118,8 +125,8 @@ def _broken(event: str) -> str:
     return text[: max(1, len(text) - len(text) // 3)] + "\n\n"
 
 
-async def _gone(receive: Receive, seconds: float) -> bool:
-    """Wait, and say whether the client has gone meanwhile."""
+async def _gone(receive: Receive, seconds: float | None) -> bool:
+    """Wait, without end for `None`, and say whether the client has gone meanwhile."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":

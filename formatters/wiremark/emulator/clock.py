@@ -1,13 +1,17 @@
-"""The clock that cache entries live by: it stands still until it is moved."""
+"""The clocks that cache entries live by: one stands still until it is moved, one goes as time does.
+
+Neither knows what time of day it is.
+"""
 
 from __future__ import annotations
 
 import math
+import time
 from threading import Lock
 
 from ..errors import OptionError
 
-__all__ = ["VirtualClock"]
+__all__ = ["RealClock", "VirtualClock"]
 
 
 class VirtualClock:
@@ -29,4 +33,16 @@ class VirtualClock:
             )
         with self._lock:
             self._now += seconds
-            return self._now
+        return self.now()
+
+
+class RealClock(VirtualClock):
+    """Seconds that pass as they do, and may be moved on besides."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        super().__init__(now)
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """Return the seconds that have passed."""
+        return self._now + time.monotonic() - self._began

@@ -24,11 +24,18 @@ def output_tokens(reply: Reply, text: str) -> int:
     return max(1, round(sum(estimate_tokens(each).estimate for each in said if each)))
 
 
-def usage_of(service: Service, rules: str, result: CacheResult, output: int) -> dict[str, Any]:
-    """Return the usage object of an answer under the rules of this name."""
+def usage_of(
+    service: Service, rules: str, result: CacheResult, output: int, thought: int = 0
+) -> dict[str, Any]:
+    """Return the usage object of an answer under the rules of this name.
+
+    `thought` is how many of the output tokens are a thought, where the provider says so.
+    """
     if service.wire == "messages":
         return _messages(result, output)
     total = round(result.input)
+    if service.wire == "responses":
+        return _responses(service, result, output, thought)
     if service.wire == "native":
         return {
             "input_tokens": total,
@@ -73,6 +80,29 @@ def _dashscope(result: CacheResult) -> dict[str, Any]:
             "cache_type": "ephemeral",
         }
     return details
+
+
+def _responses(service: Service, result: CacheResult, output: int, thought: int) -> dict[str, Any]:
+    """Return the usage of Responses: OpenAI splits what was written by lifetime.
+
+    DashScope tells of its session cache in `x_details` (compatibility-with-openai-responses-api,
+    September 2026).
+    """
+    total = round(result.input)
+    counts = {"input_tokens": total, "output_tokens": output, "total_tokens": total + output}
+    thoughts = {"output_tokens_details": {"reasoning_tokens": min(thought, output)}}
+    details: dict[str, Any] = {"cached_tokens": round(result.read)}
+    if service.family == "compatible":
+        own = {**counts, **thoughts, "prompt_tokens_details": _dashscope(result)}
+        told = {"x_details": [{**own, "x_billing_type": "response_api"}]}
+        return {**counts, "input_tokens_details": details, **thoughts, **told}
+    details["cache_write_tokens"] = round(result.written)
+    if result.written:
+        by_ttl = result.written_by_ttl
+        details["cache_write_tokens_details"] = {
+            f"ttl_{ttl}_tokens": round(by_ttl.get(ttl, 0)) for ttl in ("30m", "12h")
+        }
+    return {**counts, "input_tokens_details": details, **thoughts}
 
 
 def _messages(result: CacheResult, output: int) -> dict[str, Any]:

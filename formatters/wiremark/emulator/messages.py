@@ -1,22 +1,61 @@
 """Answers of the Messages API, whole and as events.
 
 Anthropic's stream has the cache counts in `message_start`, DashScope's in `message_delta`
-(rust-genai#258).
+(rust-genai#258). Tokens are counted at a path below that of messages, which DashScope has as well:
+gateways send there (QuantumNous/new-api). Anthropic refuses `max_tokens` there (sub2api#4913).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from .. import jsontext
 from ..errors import SerializationError
 from ..jsontext import dumps
-from ..traffic.services import Service
+from ..traffic.services import Service, service_at
+from .failures import Failure
 from .saying import Saying, pieces
 from .scenario import Call
 
-__all__ = ["messages_answer", "messages_events"]
+__all__ = ["counted", "counting_at", "messages_answer", "messages_events", "not_counted"]
+
+_COUNTS: Final = (("/count_tokens", "messages"), ("/input_tokens", "responses"))
+"""What stands behind a service's path where tokens are counted."""
+_SAID_ONLY: Final = (
+    "max_tokens",
+    "metadata",
+    "service_tier",
+    "stop_sequences",
+    "stream",
+    "temperature",
+    "top_k",
+    "top_p",
+)
+"""What a message is asked for with, and tokens are not: absent from the SDK's parameters."""
+
+
+def counting_at(path: str) -> Service | None:
+    """Return the service whose tokens are counted at a path, `None` if none are."""
+    path = path.rstrip("/")
+    for suffix, wire in _COUNTS:
+        service = service_at(path.removesuffix(suffix)) if path.endswith(suffix) else None
+        if service is not None and service.wire == wire:
+            return service
+    return None
+
+
+def counted(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what is judged in place of a body whose tokens are counted."""
+    return {**body, "max_tokens": 1}
+
+
+def not_counted(body: dict[str, Any], service: Service) -> Failure | None:
+    """Return Anthropic's refusal of what belongs to a message only, `None` if there is nothing."""
+    extra = next((key for key in _SAID_ONLY if key in body), None)
+    if extra is None or service.host is not None or service.wire != "messages":
+        return None
+    return Failure(400, f"{extra}: Extra inputs are not permitted")
 
 
 def messages_answer(said: Saying) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..prefix import as_items
 from .scenario import Call, Reply
 
 __all__ = ["Saying", "last_user_text", "named", "pieces"]
@@ -12,7 +13,10 @@ __all__ = ["Saying", "last_user_text", "named", "pieces"]
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One answer: who says what to which model, and its usage in the provider's form."""
+    """One answer: who says what to which model, and its usage in the provider's form.
+
+    `error` is the code and the message with which a stream ends that has begun well.
+    """
 
     number: int
     model: str
@@ -20,6 +24,7 @@ class Saying:
     thinking: str
     calls: tuple[Call, ...]
     usage: dict[str, Any]
+    error: tuple[str, str] | None = None
 
     @property
     def tag(self) -> str:
@@ -45,6 +50,8 @@ def last_user_text(body: dict[str, Any]) -> str:
     """Return the text of the last message of the user that has one, else `ok`."""
     held = body.get("input")
     messages = held.get("messages") if isinstance(held, dict) else body.get("messages")
+    if messages is None:
+        messages = as_items(held)
     for message in reversed(messages if isinstance(messages, list) else []):
         if isinstance(message, dict) and message.get("role") == "user":
             text = _text(message.get("content"))

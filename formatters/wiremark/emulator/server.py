@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from ..traffic.records import Record
+    from .scenario import Scenario
 
 __all__ = ["Emulator"]
 
@@ -48,6 +49,11 @@ class Emulator(LoopbackServer):
         return self.state.clock
 
     @property
+    def scenario(self) -> Scenario:
+        """Return what is answered, to which replies can be added."""
+        return self.state.scenario
+
+    @property
     def requests(self) -> tuple[Record, ...]:
         """Return every request so far."""
         return self.state.requests
@@ -55,6 +61,11 @@ class Emulator(LoopbackServer):
     def application(self, hosts: frozenset[str]) -> ASGIApp:
         """Return the emulator as an application."""
         return create_app(self.state, hosts=hosts)
+
+    def stop(self) -> None:
+        """Stop listening, end the thread, and close the log; does nothing if it does not run."""
+        super().stop()
+        self.state.close()
 
     def reset(self, scenario: Any = None) -> None:
         """Forget all requests and all that is cached, and begin a scenario; the clock goes on."""

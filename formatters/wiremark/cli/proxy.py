@@ -1,0 +1,162 @@
+"""`wiremark proxy`: a recorder between a client and a service, until it is told to stop."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..errors import OptionError
+from . import io
+from .serving import service_word, size_word, told_to_stop
+
+if TYPE_CHECKING:
+    from ..recorder import Recorder
+    from ..traffic.records import Record
+
+__all__ = ["proxy"]
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_EXTRA: Final = ("starlette", "uvicorn", "httpx2")
+_BEAT: Final = 0.5
+
+
+@click.command()
+@click.option("--to", metavar="URL", required=True, help="The service; may have a path.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="any free one",
+    help="Port to listen at.",
+)
+@click.option(
+    "--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen at."
+)
+@click.option("--expose", is_flag=True, help="Allow a --host that other machines reach.")
+@click.option("--log", metavar="FILE", help="Append every exchange, without secrets.")
+@click.option(
+    "--max-body",
+    metavar="SIZE",
+    callback=size_word,
+    default="32M",
+    show_default=True,
+    help="Keep so much of a body; all of it is passed on.",
+)
+@click.option(
+    "--as",
+    "as_",
+    metavar="SERVICE",
+    callback=service_word,
+    help="Service whose rules count, by default the one at URL.",
+)
+@click.option("--via", metavar="URL", help="HTTP proxy on the way; none is taken from elsewhere.")
+@click.option(
+    "--origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="Let pages of this origin ask, as in http://localhost:5173; repeatable.",
+)
+@click.option("--quiet", is_flag=True, help="No line for each exchange.")
+def proxy(to: str, port: int, host: str, *, expose: bool, log: str | None, **options: Any) -> int:
+    """Pass requests on to a service, unchanged, and record them, until told to stop.
+
+    Standard output is one line, the address, when requests are taken; then each exchange is a line
+    on standard error: status, seconds, model, tokens reported and predicted. The latest are shown
+    at /_wiremark; without --log nothing is written to disk. Keys are neither logged nor shown, here
+    or there. What is in FILE goes to `wiremark replay`, `usage` and `validate`. Exit status 0 when
+    it was told to stop, by Ctrl-C or SIGTERM.
+    """
+    if host not in _LOOPBACK and not expose:
+        raise click.UsageError(f"{host} is not loopback: give --expose if you mean it")
+    ended: SimpleQueue[Record | None] = SimpleQueue()
+    with told_to_stop(ended):
+        then = None if options.pop("quiet") else ended.put
+        recorder = _made(to, log, host=host, port=port, expose=expose, then=then, **options)
+        try:
+            try:
+                recorder.start()
+            except OSError as problem:
+                raise io.Unusable(f"{host}:{port}: {_reason(problem)}") from None
+            io.emit(recorder.url)
+            kept = "nothing is written to disk" if log is None else f"log {log}"
+            io.say(
+                f"base URL {recorder.url} in place of {to}; {kept}; look {recorder.url}/_wiremark"
+            )
+            _show(recorder, ended)
+        finally:
+            recorder.stop()
+        with suppress(Empty):
+            while record := ended.get_nowait():
+                _say(record)
+    return 0
+
+
+def _made(to: str, log: str | None, **settings: Any) -> Recorder:
+    try:
+        from ..recorder.proxy import Recorder
+    except ModuleNotFoundError as missing:
+        if missing.name not in _EXTRA:
+            raise
+        raise io.Unusable(
+            f"{missing.name} is not installed: pip install 'wiremark[recorder]'"
+        ) from None
+    try:
+        return Recorder(to, log, **settings)
+    except (OSError, ValueError) as problem:
+        if log is None or isinstance(problem, OptionError):
+            raise
+        raise io.Unusable(f"{log}: {_reason(problem)}") from None
+
+
+def _reason(problem: Exception) -> str:
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return reason[:1].lower() + reason[1:]
+
+
+def _show(recorder: Recorder, ended: SimpleQueue[Record | None]) -> None:
+    """Write a line for every exchange that has ended, until the end is among them."""
+    while recorder.is_running:
+        try:
+            record = ended.get(timeout=_BEAT)
+        except Empty:
+            continue
+        if record is None:
+            return
+        _say(record)
+    raise io.Unusable("the proxy has ended by itself")
+
+
+def _say(record: Record) -> None:
+    with suppress(io.ReaderGone, io.Unusable):  # it serves though nobody reads
+        io.say(_line(record))
+
+
+def _line(record: Record) -> str:
+    seconds = 0.0 if record.ends_at is None else record.ends_at - record.at
+    words = [str(record.status or "---"), f"{seconds:.2f} s", record.method, record.path]
+    if record.model:
+        words.append(record.model)
+    usage, told = record.usage, record.predicted
+    for name in ("input", "read", "written"):
+        field = {"read": "cache_read", "written": "cache_write"}.get(name, name)
+        reported = None if usage is None else getattr(usage, field)
+        predicted = None if told is None else getattr(told, name)
+        if reported is not None or predicted is not None:
+            said = "-" if reported is None else f"{reported:,}"
+            words.append(f"{name} {said}" + _beside(predicted))
+    if not record.ended:
+        words.append("not ended")
+    if record.error:
+        words.append(record.error)
+    if record.problem:
+        words.append(f"note: {record.problem}")
+    words += [f"[{each.severity}: {each.code}]" for each in record.findings]
+    return "  ".join(words)
+
+
+def _beside(predicted: float | None) -> str:
+    return "" if predicted is None else f" (predicted {predicted:,.0f})"
