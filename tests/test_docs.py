@@ -4,7 +4,8 @@ The rules for who writes them:
 
 - ```python blocks of one file run in order, in one namespace.
 - In ```console blocks every line `$ wiremark ...` runs, through a shell, so pipes work; a line that
-  ends in a backslash goes on in the next. It must exit with 0.
+  ends in a backslash goes on in the next. It must exit with 0. So does `$ curl ...`, where port 8089
+  of this machine is an emulator, new in each block.
 - `<!-- output -->` above a ```text or ```json block that follows a python block: the block is
   exactly what that python block printed. Above a console block: the lines below each command are
   exactly what it printed (stdout and stderr), whatever its exit status.
@@ -30,10 +31,14 @@ from pathlib import Path
 
 import pytest
 
+from wiremark.emulator import Emulator
+
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}) *(?P<language>[\w+-]*)[^`]*$")
 COMMENT = re.compile(r"^\s*<!--\s*(?P<text>.*?)\s*-->\s*$")
 MODULE = "wiremark_docs_example"
+EMULATOR = "http://127.0.0.1:8089"
+RUN = re.compile(r"(wiremark|curl)\b")
 
 
 @dataclass(frozen=True)
@@ -177,12 +182,22 @@ def test_python_examples_run(page: str, workspace: Path, monkeypatch: pytest.Mon
         previous = block.language
 
 
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
 @pytest.mark.parametrize("block", CONSOLES)
-def test_console_example_runs(block: Block, workspace: Path, shell_env: dict[str, str]) -> None:
-    ours = [(c, o) for c, o in commands_of(block) if re.match(r"wiremark\b", c)]
-    for command, shown in ours:
+def test_console_example_runs(
+    block: Block, workspace: Path, shell_env: dict[str, str], emulator: Emulator
+) -> None:
+    emulator.reset()
+    for command, shown in commands_of(block):
+        if RUN.match(command) is None:
+            continue
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command],
+            ["bash", "-o", "pipefail", "-c", command.replace(EMULATOR, emulator.url)],
             cwd=workspace,
             env=shell_env,
             stdin=subprocess.DEVNULL,
