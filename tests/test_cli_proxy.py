@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -24,7 +25,8 @@ pytest.importorskip("starlette", reason="the extra `recorder` is not installed")
 pytest.importorskip("httpx2", reason="the extra `recorder` is not installed")
 
 from wiremark.cli import commands, main
-from wiremark.cli.proxy import _line
+from wiremark.cli.proxy import _is_unkept, _line
+from wiremark.cli.serving import Ended, Told
 from wiremark.emulator import Emulator
 from wiremark.recorder import Recorder
 from wiremark.traffic.records import Record
@@ -138,7 +140,10 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert "--to" in refused(capsys)
     assert "give --expose" in refused(capsys, *there, "--host", "0.0.0.0")
     assert "is no size" in refused(capsys, *there, "--max-body", "much")
-    assert "no-such" in refused(capsys, *there, "--log", str(tmp_path / "no-such" / "a.jsonl"))
+    nowhere = tmp_path / "no-such" / "a.jsonl"
+    told = refused(capsys, *there, "--log", str(nowhere))
+    assert told == f"wiremark: {nowhere}: no such file or directory\n"
+    assert refused(capsys, *there, "--log", str(tmp_path)).endswith(": is a directory\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = refused(capsys, *there, "--port", str(port))
@@ -182,7 +187,46 @@ def test_a_server_that_ends_by_itself_is_told(
 ) -> None:
     monkeypatch.setattr(Recorder, "is_running", False)
     assert main(["proxy", "--to", "http://api.example"]) == 2
-    assert "the proxy has ended by itself" in capsys.readouterr().err
+    assert "the recorder has ended by itself" in capsys.readouterr().err
+
+
+def test_lines_of_a_log_that_are_no_exchanges_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "notes.txt"
+    log.write_text("one\ntwo\n")
+    monkeypatch.setattr(Recorder, "is_running", False)
+    assert main(["proxy", "--to", f"http://api.example/{KEY}", "--log", str(log)]) == 2
+    err = capsys.readouterr().err
+    assert f"{log}: note: 2 lines are no exchanges\n" in err
+    assert KEY not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it has no full disk")
+def test_a_full_disk_is_told_even_if_it_is_quiet() -> None:
+    with (
+        Emulator() as emulator,
+        running("--to", emulator.url, "--quiet", "--log", "/dev/full") as (process, url),
+    ):
+        answers = [post(url + PATH) for _ in range(3)]
+        _, err, status = ended(process, signal.SIGTERM)
+    assert (status, len(answers)) == (0, 3)
+    _, *lines = err.splitlines()
+    assert len(lines) == 1
+    assert "note: log: OSError: [Errno 28] No space left on device" in lines[0]
+
+
+def test_lines_that_nobody_reads_are_left_out_and_counted() -> None:
+    shown: Ended = SimpleQueue()
+    told = Told(shown, _line, is_quiet=False, is_grave=_is_unkept)
+    record = Record(0, 1.0, "GET", "/x", "", (), b"")
+    for _ in range(1003):
+        told(record)
+    assert shown.qsize() == 1000
+    first, second = (told.line(shown.get(), False) for _ in range(2))
+    assert first == "---  0.00 s  GET  /x  not ended  [3 more left out]"
+    assert second == "---  0.00 s  GET  /x  not ended"
+    assert told.line(record, True).endswith("[findings on the page]")
 
 
 def test_a_line_tells_what_went_wrong() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from wiremark.replay.cache import CacheResult
 from wiremark.replay.tokens.choose import token_counter
-from wiremark.rules import RULE_TABLE
+from wiremark.rules import DASHSCOPE_COMPATIBLE, DASHSCOPE_SESSION, QWEN4, RULE_TABLE
 from wiremark.traffic.costing import Ledger, Priced, cost_of, priced, summary_of
 from wiremark.traffic.records import Record
 from wiremark.traffic.views import form_of, rules_of, usage_view, view_of
@@ -21,11 +22,13 @@ pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
 from wiremark.emulator import Emulator
-from wiremark.emulator.state import Arrived, EmulatorState
+from wiremark.emulator.arrivals import Arrived
+from wiremark.emulator.state import EmulatorState
 
 CHAT = "/v1/chat/completions"
 COMPATIBLE = "/compatible-mode/v1/chat/completions"
 MESSAGES = "/v1/messages"
+RESPONSES = "/v1/responses"
 TEXT = "/api/v1/services/aigc/text-generation/generation"
 VERSION = {"anthropic-version": "2023-06-01"}
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -58,14 +61,14 @@ def send(
     """Send a body and return what is kept of it."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = state.handle(Arrived("POST", path, "", tuple((headers or {}).items()), raw))
-    list(answer.events or ())
+    answer.sent += [each.encode() for each in answer.events or ()] or [answer.body]
     answer.finish()
     return answer.record
 
 
-def seen(record: Record) -> dict[str, Any]:
+def seen(record: Record, whole: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the view of a request that has one; its tokens add up."""
-    view = view_of(record)
+    view = view_of(record, whole=whole)
     assert view is not None
     blocks = view["blocks"]
     edges = [0, *(block["to"] for block in blocks)]
@@ -319,6 +322,93 @@ def test_tokens_are_counted_by_the_counter_that_is_given() -> None:
     assert view["spans"][0]["to"] == round(record.predicted.written)
 
 
+POINT = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+
+
+def part(words: str, *, marked: bool = False) -> dict[str, Any]:
+    return {"type": "input_text", "text": words, **(POINT if marked else {})}
+
+
+def items(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+def test_a_request_that_goes_on_is_shown_with_what_it_goes_on_with(state: EmulatorState) -> None:
+    said = {"model": "gpt-5.6", "instructions": "Be brief."}
+    first = send(state, {**said, "input": items(part("word " * 1500, marked=True))}, RESPONSES)
+    assert state.whole(first) is None
+    before = json.loads(first.response)["id"]
+    body = {**said, "input": items(part("And now?", marked=True)), "previous_response_id": before}
+    record = send(state, {**body, "tools": [{"type": "function"}]}, RESPONSES)
+    assert record.status == 400, "a tool without a name is refused, and the page shows where"
+    record = send(state, body, RESPONSES)
+    view = seen(record, state.whole(record))
+    assert (view["goes_on"], view["inherited"]) == (before, 2)
+    assert [(block["path"], block["inherited"]) for block in view["blocks"]] == [
+        ("instructions", False),
+        ("input[0].content[0]", True),
+        ("input[1].content[0]", True),
+        ("input[2].content[0]", False),
+    ]
+    assert marks(view) == [
+        ("input[0].content[0]", "30m", "read"),
+        ("input[2].content[0]", "30m", "written"),
+    ]
+    first_view = seen(first)
+    assert (first_view["goes_on"], first_view["inherited"]) == (None, 0)
+
+
+def test_a_message_thread_is_shown_with_the_fields_of_its_first_request(
+    state: EmulatorState,
+) -> None:
+    body = {"model": "claude-opus-5", "max_tokens": 9, "messages": [asked("Hello")]}
+    first = {**body, "system": "Be brief.", "thread": {"type": "create"}}
+    before = json.loads(send(state, first, MESSAGES, VERSION).response)["id"]
+    more = {**body, "thread": {"type": "continue", "previous_message_id": before}}
+    record = send(state, more, MESSAGES, VERSION)
+    view = seen(record, state.whole(record))
+    assert (view["goes_on"], view["inherited"]) == (before, 2)
+    assert [block["inherited"] for block in view["blocks"]] == [True, True, True, False]
+
+
+def test_findings_of_a_request_that_goes_on_lead_to_its_own_blocks(state: EmulatorState) -> None:
+    first = send(state, {"model": "gpt-5.6", "input": "Hello"}, RESPONSES)
+    wrong = items({"type": "nonsense", "text": "x"})
+    body = {"model": "gpt-5.6", "input": wrong}
+    body["previous_response_id"] = json.loads(first.response)["id"]
+    record = send(state, body, RESPONSES)
+    view = seen(record, state.whole(record))
+    (path,) = {each.path for each in record.findings if each.severity == "error"}
+    assert path.startswith("input[0]")
+    assert view["blocks"][view["places"][path]]["path"].startswith("input[2]")
+
+
+def test_what_a_request_goes_on_with_may_be_unknown(state: EmulatorState) -> None:
+    body = {"model": "gpt-5.6", "input": "Go on", "previous_response_id": "resp_gone"}
+    record = send(state, body, RESPONSES)
+    view = seen(record, state.whole(record))
+    assert (record.status, view["goes_on"], view["inherited"]) == (400, "resp_gone", None)
+
+
+def test_an_item_that_is_referred_to_is_shown_in_its_place(state: EmulatorState) -> None:
+    first = send(state, {"model": "gpt-5.6", "input": "Hello"}, RESPONSES)
+    (kept,) = json.loads(first.response)["output"]
+    body = {"model": "gpt-5.6", "input": [{"type": "item_reference", "id": kept["id"]}]}
+    record = send(state, body, RESPONSES)
+    view = seen(record, state.whole(record))
+    assert [block["text"] for block in view["blocks"]] == [kept["content"][0]["text"]]
+    assert (view["goes_on"], view["inherited"]) == (None, 0)
+
+
+def test_wholes_are_kept_of_the_latest_thousand(state: EmulatorState) -> None:
+    first = send(state, {"model": "gpt-5.6", "input": "Hello"}, RESPONSES)
+    body = {"model": "gpt-5.6", "input": "More"}
+    body["previous_response_id"] = json.loads(first.response)["id"]
+    records = [send(state, {**body, "store": False}, RESPONSES) for _ in range(1001)]
+    assert state.whole(records[0]) is None
+    assert state.whole(records[1]) is not None
+
+
 # ------------------------------------------------------------------------------------------- usage
 
 
@@ -418,6 +508,40 @@ def test_rules_are_found_by_their_name(state: EmulatorState) -> None:
     assert rules_of(record) is known[record.rules]
     record.rules = "somebody's own"
     assert rules_of(record) is not None
+    assert rules_of(record, QWEN4) is QWEN4
+
+
+def test_the_session_cache_has_the_prices_that_are_documented_of_it(state: EmulatorState) -> None:
+    body = {"model": "qwen-plus", "input": "word " * 1500}
+    path, session = "/compatible-mode/v1/responses", {"x-dashscope-session-cache": "enable"}
+    first = send(state, body, path, session)
+    assert rules_of(first) is DASHSCOPE_SESSION
+    body = {"model": "qwen-plus", "input": "More", "previous_response_id": ""}
+    body["previous_response_id"] = json.loads(first.response)["id"]
+    second = send(state, body, path, session)
+    wrote, read = priced(first).amounts, priced(second)
+    assert first.predicted is not None
+    assert wrote is not None
+    fresh = first.predicted.fresh
+    assert first.predicted.written > 1024
+    assert wrote.relative == pytest.approx(fresh + 1.25 * first.predicted.written)
+    assert read.read > 1024
+    assert second.predicted is not None
+    assert read.amounts is not None
+    rest = second.predicted.fresh + 1.25 * second.predicted.written
+    assert read.amounts.relative == pytest.approx(0.1 * read.read + rest)
+    assert read.amounts.total is not None
+
+
+def test_without_the_session_cache_reads_cost_what_they_do_in_chat(state: EmulatorState) -> None:
+    body = {"model": "qwen-plus", "input": "word " * 1500}
+    for _ in range(2):
+        record = send(state, body, "/compatible-mode/v1/responses")
+    cost = priced(record)
+    assert cost.read > 1024
+    assert cost.amounts is not None
+    assert cost.amounts.relative == pytest.approx(0.2 * cost.read + cost.input - cost.read)
+    assert cost.amounts.total is not None
 
 
 def test_the_summary_is_the_sum_of_its_requests(state: EmulatorState) -> None:
@@ -508,6 +632,30 @@ def test_one_request_is_told_whole_with_its_view(emulator: Emulator) -> None:
     for path in ("/requests/1", "/requests/1/body", "/requests/x", "/nothing"):
         assert get(emulator, path)[0] == 404
     assert len(emulator.requests) == 1, "looking is no request"
+
+
+def test_an_emulator_s_own_counter_and_rules_are_those_of_the_page() -> None:
+    counter = token_counter("m", count=len)
+    rules = replace(DASHSCOPE_COMPATIBLE, min_tokens=9000, write_multipliers={"5m": 3.0})
+    with Emulator(counter=counter, rules=rules) as running:
+        record = send(running.state, chat(head="word " * 2000))
+        got = told(running, "/requests/0")
+        assert got["view"]["blocks"][0]["tokens"] >= 10000
+        assert got["view"]["minimum"] == 9000
+        assert record.predicted is not None
+        written = record.predicted.written
+        assert got["view"]["spans"][0]["to"] == round(written)
+        assert got["cost"]["relative"] == pytest.approx(record.predicted.fresh + 3 * written)
+
+
+def test_a_request_that_goes_on_is_told_with_what_it_goes_on_with(emulator: Emulator) -> None:
+    first = send(emulator.state, {"model": "gpt-5.6", "input": "Hello"}, RESPONSES)
+    body = {"model": "gpt-5.6", "input": "More"}
+    body["previous_response_id"] = json.loads(first.response)["id"]
+    send(emulator.state, body, RESPONSES)
+    got = told(emulator, "/requests/1")
+    assert [block["inherited"] for block in got["view"]["blocks"]] == [True, True, False]
+    assert got["body"] == body
 
 
 def test_a_body_is_told_as_it_arrived_and_is_never_a_page(emulator: Emulator) -> None:

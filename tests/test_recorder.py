@@ -507,6 +507,123 @@ def test_a_new_request_waits_while_too_many_are_not_kept(monkeypatch: pytest.Mon
         assert len(upstream.seen) == 2
 
 
+def test_a_new_request_waits_while_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wiremark.recorder.forwarding._MOST_BYTES_BEHIND", 2)
+    go_on = threading.Event()
+    with (
+        answering(OK) as upstream,
+        Recorder(upstream.url, then=lambda _: go_on.wait(5)) as proxy,
+    ):
+        ask(proxy.port, body=b"three")
+        assert proxy.recording.bytes_behind == len(b"three") + len(b"ok")
+        waiting = threading.Thread(target=ask, args=(proxy.port,))
+        waiting.start()
+        time.sleep(0.05)
+        assert len(upstream.seen) == 1
+        go_on.set()
+        waiting.join(5)
+        assert len(proxy.requests) == 2
+        assert proxy.recording.bytes_behind == 0
+
+
+def test_pieces_go_before_a_length_that_an_answer_has_as_well() -> None:
+    both = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-length: 9\r\n\r\n") + b"2\r\nok\r\n0\r\n\r\n"
+    with answering(both) as upstream, Recorder(upstream.url) as proxy:
+        got = spoken(proxy.port, b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        (record,) = proxy.requests
+    assert b"content-length" not in got
+    assert got.endswith(b"\r\n2\r\nok\r\n0\r\n\r\n")
+    assert (record.response, record.ended) == (b"ok", True)
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "wanted"),
+    [
+        (b"content-length: 4\r\ntransfer-encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        (b"transfer-encoding: chunked", b"5;x=1\r\nhello\r\n0\r\nx-t: 1\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        (b"connection: close, content-length\r\ncontent-length: 5", b"hello", b"\r\ncontent-length: 5\r\n\r\nhello"),
+        (b"content-length: 5\r\ncontent-length: 4", b"hello", None),
+        (b"transfer-encoding: gzip, chunked", b"5\r\nhello\r\n0\r\n\r\n", None),
+        (b"transfer-encoding: xchunked", b"hello", None),
+    ],
+)  # fmt: skip
+def test_no_request_hides_in_another(framing: bytes, body: bytes, wanted: bytes | None) -> None:
+    head = b"POST /x HTTP/1.1\r\nhost: localhost\r\n" + framing
+    if b"connection" not in framing:
+        head += b"\r\nconnection: close"
+    with answering(OK) as upstream, Recorder(upstream.url) as proxy:
+        got = spoken(proxy.port, head + b"\r\n\r\n" + body)
+    host = upstream.url.removeprefix("http://").encode()
+    if wanted is None:
+        assert got.startswith(b"HTTP/1.1 400 ")
+        assert upstream.seen == []
+    else:
+        assert upstream.seen == [b"POST /x HTTP/1.1\r\nhost: " + host + wanted]
+
+
+@pytest.mark.parametrize("path", ["//evil/x", "/@evil/../..%2fx%00", "/http://evil/"])
+def test_no_path_leads_to_another_host(path: str) -> None:
+    with answering(OK) as upstream, Recorder(f"{upstream.url}/api") as proxy:
+        spoken(proxy.port, f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())  # fmt: skip
+    host = upstream.url.removeprefix("http://")
+    assert upstream.seen == [f"GET /api{path} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode()]
+
+
+@pytest.mark.parametrize("status", [b"600 Odd", b"101 Switching Protocols"])
+def test_a_status_that_cannot_be_passed_on_is_a_502(status: bytes) -> None:
+    answer = b"HTTP/1.1 " + status + b"\r\ncontent-length: 2\r\n\r\nok"
+    with answering(answer) as upstream, Recorder(upstream.url) as proxy:
+        got, _, body = ask(proxy.port)
+        (record,) = proxy.requests
+    assert (got, json.loads(body)["error"]["code"]) == (502, "upstream_protocol")
+    assert record.error.startswith("the upstream's answer cannot be read: ")
+
+
+def test_statuses_of_the_providers_alone_are_passed_on() -> None:
+    answer = b"HTTP/1.1 529 Busy\r\ncontent-length: 2\r\n\r\nok"
+    with answering(answer) as upstream, Recorder(upstream.url) as proxy:
+        assert ask(proxy.port)[0] == 529
+
+
+def test_an_old_client_gets_its_answer() -> None:
+    pieces = CHUNKED + b"2\r\nok\r\n0\r\n\r\n"
+    with answering(pieces) as upstream, Recorder(upstream.url) as proxy:
+        got = spoken(proxy.port, b"GET / HTTP/1.0\r\nhost: localhost\r\n\r\n")
+    assert got.endswith(b"\r\n\r\nok")
+
+
+def test_an_answer_before_the_end_of_a_request_arrives() -> None:
+    refusal = b"HTTP/1.1 413 Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(refusal)
+        with contextlib.suppress(OSError):
+            while connection.recv(1 << 20):
+                pass
+
+    with Upstream(serve) as upstream, Recorder(upstream.url) as proxy:
+        assert ask(proxy.port, body=b"x" * (4 << 20))[0] == 413
+
+
+def test_a_connection_that_cannot_end_well_does_not_keep_it_from_stopping(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shutdown(self: Any) -> None:
+        raise RuntimeError("beyond a clean end")
+
+    monkeypatch.setattr("uvicorn.protocols.http.h11_impl.H11Protocol.shutdown", shutdown)
+    with answering(OK) as upstream, Recorder(upstream.url) as proxy:
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        begun = time.monotonic()
+        proxy.stop()
+        assert time.monotonic() - begun < 5
+        connection.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
 # ---------------------------------------------------------------------------------- what is refused
 
 
@@ -532,6 +649,7 @@ def test_it_is_no_forward_proxy() -> None:
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[::1"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"host": "evil.example"},
@@ -808,6 +926,51 @@ def test_a_log_is_gone_on_with(tmp_path: Path) -> None:
     assert second.predicted.read == first.predicted.written  # type: ignore[union-attr]
     records, findings = RequestLog(log).read()
     assert ([record.index for record in records], findings) == ([0, 1], [])
+
+
+def test_lines_of_a_log_that_are_none_are_counted_and_stay(tmp_path: Path) -> None:
+    log = tmp_path / "session.jsonl"
+    log.write_bytes(b"# notes\n{}\n")
+    with answering(OK) as upstream, Recorder(upstream.url, log) as proxy:
+        assert proxy.recording.unread == 2
+        ask(proxy.port)
+    assert log.read_bytes().startswith(b"# notes\n{}\n{")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it has no full disk")
+def test_a_full_disk_is_told_and_reaches_no_client() -> None:
+    with answering(OK) as upstream, Recorder(upstream.url, "/dev/full") as proxy:
+        assert [ask(proxy.port)[0] for _ in range(2)] == [200, 200]
+        told = [record.problem for record in proxy.requests]
+    assert ["No space left on device" in each for each in told] == [True, True]
+
+
+def test_whose_key_it_was_does_not_depend_on_how_it_is_written() -> None:
+    with answering(OK) as upstream, Recorder(upstream.url) as proxy:
+        for headers in (
+            {"Authorization": f"Bearer {KEY}"},
+            {"authorization": f"bearer  {KEY}"},
+            {"x-api-key": KEY},
+            {"x-goog-api-key": KEY},
+        ):
+            ask(proxy.port, headers=headers)
+        assert len({record.account for record in proxy.requests}) == 1
+        assert proxy.requests[0].account not in ("", KEY)
+
+
+def test_a_key_is_not_forgotten_for_the_cookies_of_its_own_exchange() -> None:
+    key = "0f2secret7of9mine4"  # of no known shape
+    cookies = "; ".join(f"c{number}=value-{number:04d}" for number in range(80))
+    answer = b"HTTP/1.1 401 No\r\nset-cookie: s=another-value-1\r\ncontent-length: 18\r\n\r\n"
+    with answering(answer + key.encode()) as upstream, Recorder(upstream.url) as proxy:
+        ask(proxy.port, headers={"x-api-key": key, "cookie": cookies})
+        (record,) = proxy.requests
+    assert record.response == b"***1"
+
+
+def test_an_exchange_does_not_show_what_it_has() -> None:
+    exchange = Recording().begin("GET", "h", f"/{KEY}", KEY, (("x-api-key", KEY),))
+    assert KEY not in repr(exchange)
 
 
 def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

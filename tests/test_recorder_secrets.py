@@ -85,6 +85,9 @@ def test_a_known_shape_is_replaced_wherever_it_stands(secret: str, around: str) 
         "Bearer authentication-without-digits",
         "https://example.com/a?page=2&signed=no&Expires=1700000000&OSSAccess=1",
         "wait... what",
+        "OPENAI_API_KEY=sk-... and `sk-…`",
+        "for (i = 0;token=next();key=abcdefghijklmnopqrst) {}",
+        "550e8400-e29b-41d4-a716-446655440000 d41d8cd98f00b204e9800998ecf8427e",
         "**bold** and ***both*** and ****",
         "eyJ is how a JWT begins",
         "call_0123456789abcdef0123456789abcdef",
@@ -119,6 +122,7 @@ def test_ordinary_text_stays(text: str) -> None:
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nand so on", "-----BEGIN RSA PRIVATE KEY-----***1-----END RSA PRIVATE KEY-----\nand so on"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE", "-----BEGIN PRIVATE KEY-----***1"),
         ('name="Signature"\r\n\r\nabc=\r\n--x', 'name="Signature"\r\n\r\n***1\r\n--x'),
+        ('name="api_key"\r\n\r\nhunter2\r\n--x', 'name="api_key"\r\n\r\n***1\r\n--x'),
         ("Incorrect API key provided: sk-ab***yz. You", "Incorrect API key provided: ***1. You"),
         ("Incorrect API key provided: sk-4f********8e0f.", "Incorrect API key provided: ***1."),
     ],
@@ -203,9 +207,102 @@ def test_short_values_are_not_looked_for() -> None:
 
 def test_old_secrets_are_forgotten_after_many() -> None:
     secrets = Secrets()
-    secrets.learn([("x-api-key", f"secret-{number:04d}") for number in range(70)])
+    for number in range(70):
+        secrets.learn([("x-api-key", f"secret-{number:04d}")])
     assert secrets.text("secret-0000") == "secret-0000"
     assert secrets.text("secret-0069").startswith("***")
+
+
+def test_a_key_is_not_forgotten_for_the_cookies_beside_it() -> None:
+    secrets = Secrets()
+    cookies = "; ".join(f"c{number}=value-{number:04d}" for number in range(80))
+    secrets.learn([("x-api-key", KEY), ("cookie", cookies)])
+    assert secrets.text(f"{KEY} value-0079") == "***1 ***2"
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        (("set-cookie", "s=hunter2-hunter2; Path=/compatible-mode; Domain=.api.openai.com"), "/compatible-mode at .api.openai.com"),
+        (("set-cookie", "s=hunter2-hunter2; Expires=Thu, 01 Jan 2026 00:00:00 GMT"), "01 Jan 2026 00:00:00 GMT"),
+        (("cookie", "theme=darkened; s=hunter2-hunter2"), "it is darkened"),
+        (("www-authenticate", 'Bearer realm="OpenAI API", error="invalid_token"'), "OpenAI API: invalid_token"),
+        (("authorization", "AWS4-HMAC-SHA256 Credential=ab, SignedHeaders=content-type;x-amz-date, Signature=cd"), "content-type x-amz-date"),
+        (("x-total-tokens", "12345678"), "12345678"),
+        (("x-litellm-key-spend", "0.00012345"), "0.00012345"),
+        (("authorization", "Bearer not-needed"), "it is not-needed"),
+        (("api-key", "placeholder"), "a placeholder"),
+        (("authorization", "Bearer production2024secret"), "production or products"),
+        (("authorization", "Bearer sk-ant-api03-Ab1cdEf2ghIJklmN"), "keys begin with sk-ant-api03-"),
+    ],
+)  # fmt: skip
+def test_what_is_no_secret_of_a_header_is_not_looked_for(
+    header: tuple[str, str], text: str
+) -> None:
+    secrets = Secrets()
+    secrets.learn([header])
+    assert secrets.text(text) == text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("authorization", f"bearer  {KEY}"),
+        ("AUTHORIZATION", f"Bearer\t{KEY}"),
+        ("x-api-key", f"{KEY}, another-one-1"),
+        ("x-api-key", f"another-one-1;{KEY}"),
+        ("authorization", "basic " + base64.b64encode(f"{KEY}:".encode()).decode()),
+        ("authorization", "Basic " + base64.b64encode(f"me:{KEY}".encode()).decode().rstrip("=")),
+        ("cookie", f"a=1; b={quote(KEY + '=')}"),
+        ("x-jwt-assertion", KEY),
+        ("x-pass", KEY),
+        ("cf-access-client-secret", KEY),
+    ],
+)
+def test_a_key_is_known_however_its_header_is_written(header: tuple[str, str]) -> None:
+    secrets = Secrets()
+    secrets.learn([header])
+    plain = KEY.removeprefix("sk-")  # of no known shape
+    assert plain not in repr(secrets.headers([header]))
+    assert plain not in secrets.text(f"<{KEY}>")
+
+
+def test_the_beginning_of_a_key_is_replaced_as_the_key_is() -> None:
+    key = "0f2secret7of9mine4"
+    assert cleaned(f"no such key: {key[:10]}... try", key) == "no such key: ***1... try"
+    assert cleaned(f"{key} {key[:9]}", key) == "***1 ***1"
+    assert cleaned(key[:7], key) == key[:7]
+
+
+def test_a_key_in_a_text_that_grows_is_replaced_in_each_event() -> None:
+    key = "0f2secret7of9mine4"
+    told = [f"it is {key[:length]}" for length in range(8, 19)]
+    lines = [f"data:{json.dumps({'output': {'text': each}})}\n\n" for each in told]
+    secrets = Secrets()
+    secrets.learn([("x-api-key", key)])
+    clean, _ = secrets.data("".join(lines).encode())
+    assert clean.count(b"***1") == len(told)
+    assert key[:8] not in clean.decode()
+
+
+def test_a_text_that_was_clean_is_looked_at_again_when_more_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = Secrets()
+    assert secrets.text("hunter2-hunter2") == "hunter2-hunter2"
+    secrets.learn([("x-api-key", "hunter2-hunter2")])
+    assert secrets.text("hunter2-hunter2") == "***1"
+    monkeypatch.setattr("wiremark.traffic.secrets._INNOCENT", 20)
+    for text in ("a text without", "another one", "a text without"):
+        assert secrets.text(text) == text
+        assert len(secrets._innocent) == 1  # it does not grow for ever
+
+
+def test_a_query_loses_only_its_secrets() -> None:
+    assert masked_query("x=a+b&bad=%zz&&k%65y=1;token=2&y=%7e") == "x=a+b&bad=%zz&&k%65y=%2A%2A%2A;token=%2A%2A%2A&y=%7e"  # fmt: skip
+    secrets = Secrets()
+    secrets.learn(query="api_key=a%2Bb-c%2Bd-1")
+    assert secrets.text("a+b-c+d-1") == "***1"
 
 
 # ----------------------------------------------------------------------------------------- bodies
@@ -258,13 +355,15 @@ def test_bytes_without_a_secret_stay_as_they_are() -> None:
         f'["\\u0073{KEY[1:]}"]',
         f"\xff{KEY}",
         f'{{"a": "{KEY}',
+        f'{{"a": NaN, "b": "\\u0073{KEY[1:]}"}}',
+        "\0".join(f'{{"a": "{KEY}"}}'),
     ],
 )
 def test_a_secret_does_not_hide_in_bytes(raw: str) -> None:
     secrets = Secrets()
     secrets.learn([("x-api-key", KEY)])
     clean, value = secrets.data(raw.encode("latin-1"))
-    assert KEY[1:] not in clean.decode("latin-1") + repr(value)
+    assert KEY[1:] not in clean.decode("latin-1").replace("\0", "") + repr(value)
 
 
 def test_a_secret_that_is_cut_leaves_no_beginning() -> None:

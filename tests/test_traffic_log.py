@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_threads_append_whole_lines(log: RequestLog) -> None:
     assert sorted(each.index for each in records) == list(range(200))
 
 
+def test_two_processes_append_whole_lines_to_one_log(log: RequestLog) -> None:
+    code = (
+        "import sys; from wiremark.traffic.log import RequestLog; from wiremark.traffic.records "
+        "import Record; log = RequestLog(sys.argv[1]); [log.append(Record(int(sys.argv[2]) + n, "
+        "1.0, 'POST', '/', '', (), b'x' * 50_000)) for n in range(100)]"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(log.path), first])
+        for first in ("0", "100")
+    ]
+    assert [each.wait(30) for each in both] == [0, 0]
+    records, findings = log.read()
+    assert findings == []
+    assert sorted(each.index for each in records) == list(range(200))
+
+
 def test_an_append_after_the_end_opens_the_file_again(log: RequestLog) -> None:
     log.close()
     log.close()
@@ -247,6 +264,21 @@ def test_an_append_after_the_end_opens_the_file_again(log: RequestLog) -> None:
 def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RequestLog(tmp_path / "nowhere" / "log.jsonl")
+    with pytest.raises(IsADirectoryError):
+        RequestLog(tmp_path)
+
+
+def test_what_a_link_leads_to_keeps_its_mode(tmp_path: Path) -> None:
+    there = tmp_path / "kept.jsonl"
+    there.touch(0o644)
+    link = tmp_path / "log.jsonl"
+    link.symlink_to(there)
+    log = RequestLog(link)
+    log.append(record())
+    log.close()
+    assert link.is_symlink()
+    assert stat.S_IMODE(there.stat().st_mode) == 0o644
+    assert len(there.read_bytes().splitlines()) == 1
 
 
 # ------------------------------------------------------------------------- other readers of a log

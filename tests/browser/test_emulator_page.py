@@ -295,6 +295,25 @@ def test_a_refusal_shows_its_error_and_leads_to_the_block(
     assert page.run("document.querySelector('.block.flash').dataset.path").startswith("messages[1]")
 
 
+def test_what_a_request_goes_on_with_is_set_apart(opened: Opener, emulator: Emulator) -> None:
+    said = {"model": "gpt-5.6", "instructions": "Be brief.", "input": "Hello"}
+    assert send(emulator, said, "/v1/responses") == 200
+    before = json.loads(emulator.requests[0].response)["id"]
+    more = {**said, "previous_response_id": before}
+    assert send(emulator, more, "/v1/responses") == 200
+    page = opened()
+    chosen(page, 1)
+    assert before in shown(page, "#before")
+    assert "2 items of before" in shown(page, "#before")
+    heads = "[...document.querySelectorAll('.part')].map(e => e.firstChild.innerText)"
+    assert page.run(heads)[:3] == ["System", "Messages of before", "Messages of this request"]
+    grey = "[...document.querySelectorAll('.block.inherited')].map(e => e.dataset.path)"
+    assert [path.partition("]")[0] for path in page.run(grey)] == ["input[0", "input[1"]
+    assert send(emulator, {**said, "previous_response_id": "resp_gone"}, "/v1/responses") == 400
+    chosen(page, 2)
+    assert "not known here" in shown(page, "#before")
+
+
 def test_body_and_headers_come_on_demand(opened: Opener, emulator: Emulator, browser: Any) -> None:
     send(emulator, turns(), **{"x-thing": "a thing"})
     page = opened()

@@ -12,6 +12,7 @@ from ..errors import OptionError
 from . import io
 from .serving import (
     Ended,
+    Told,
     missing_extra,
     reason_of,
     refuse_other_machines,
@@ -118,14 +119,14 @@ def emulate(
     ended: Ended = SimpleQueue()
     with told_to_stop(ended):
         emulator = _made(_scenario(scenario), host, port, log, expose=expose, **options)
-        if not options["quiet"]:
-            emulator.state.on_end = ended.put
+        told = Told(ended, _line, is_quiet=options["quiet"], is_grave=_is_fault)
+        emulator.state.on_end = told
         unread = _unread(emulator)
 
         def notes() -> list[str]:
             return [*unread, *_HELP.format(url=emulator.url).splitlines()]
 
-        serve(emulator, f"{host}:{port}", ended, _line, notes=notes)
+        serve(emulator, f"{host}:{port}", ended, told.line, notes=notes)
     return 0
 
 
@@ -180,6 +181,10 @@ def _unread(emulator: Emulator) -> list[str]:
     if emulator.requests:
         said.append(f"going on after {emulator.requests[-1].index + 1:,} requests")
     return said
+
+
+def _is_fault(record: Record) -> bool:
+    return bool(record.problem)
 
 
 def _line(record: Record, is_brief: bool) -> str:

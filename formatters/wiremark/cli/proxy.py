@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ..errors import OptionError
+from ..traffic.secrets import Secrets
 from . import io
-from .serving import service_word, size_word, told_to_stop
+from .serving import (
+    Ended,
+    Told,
+    missing_extra,
+    reason_of,
+    refuse_other_machines,
+    serve,
+    service_word,
+    size_word,
+    told_to_stop,
+)
 
 if TYPE_CHECKING:
     from ..recorder import Recorder
@@ -18,9 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["proxy"]
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _EXTRA: Final = ("starlette", "uvicorn", "httpx2")
-_BEAT: Final = 0.5
+_UNKEPT: Final = "log: "
+"""What stands in the problem of a record that the log did not take."""
 
 
 @click.command()
@@ -70,72 +80,42 @@ def proxy(to: str, port: int, host: str, *, expose: bool, log: str | None, **opt
     or there. What is in FILE goes to `wiremark replay`, `usage` and `validate`. Exit status 0 when
     it was told to stop, by Ctrl-C or SIGTERM.
     """
-    if host not in _LOOPBACK and not expose:
-        raise click.UsageError(f"{host} is not loopback: give --expose if you mean it")
-    ended: SimpleQueue[Record | None] = SimpleQueue()
+    refuse_other_machines(host, expose=expose)
+    ended: Ended = SimpleQueue()
+    told = Told(ended, _line, is_quiet=options.pop("quiet"), is_grave=_is_unkept)
     with told_to_stop(ended):
-        then = None if options.pop("quiet") else ended.put
-        recorder = _made(to, log, host=host, port=port, expose=expose, then=then, **options)
-        try:
-            try:
-                recorder.start()
-            except OSError as problem:
-                raise io.Unusable(f"{host}:{port}: {_reason(problem)}") from None
-            io.emit(recorder.url)
+        recorder = _made(to, log, host=host, port=port, expose=expose, then=told, **options)
+
+        def notes() -> list[str]:
             kept = "nothing is written to disk" if log is None else f"log {log}"
-            io.say(
-                f"base URL {recorder.url} in place of {to}; {kept}; look {recorder.url}/_wiremark"
-            )
-            _show(recorder, ended)
-        finally:
-            recorder.stop()
-        with suppress(Empty):
-            while record := ended.get_nowait():
-                _say(record)
+            where = f"base URL {recorder.url} in place of {Secrets().text(to)}"
+            said = [f"{where}; {kept}; look {recorder.url}/_wiremark"]
+            if recorder.recording.unread:
+                said.append(f"{log}: note: {recorder.recording.unread:,} lines are no exchanges")
+            return said
+
+        serve(recorder, f"{host}:{port}", ended, told.line, notes=notes)
     return 0
+
+
+def _is_unkept(record: Record) -> bool:
+    return _UNKEPT in record.problem
 
 
 def _made(to: str, log: str | None, **settings: Any) -> Recorder:
     try:
         from ..recorder.proxy import Recorder
     except ModuleNotFoundError as missing:
-        if missing.name not in _EXTRA:
-            raise
-        raise io.Unusable(
-            f"{missing.name} is not installed: pip install 'wiremark[recorder]'"
-        ) from None
+        raise missing_extra(missing, "recorder", _EXTRA) from None
     try:
         return Recorder(to, log, **settings)
     except (OSError, ValueError) as problem:
         if log is None or isinstance(problem, OptionError):
             raise
-        raise io.Unusable(f"{log}: {_reason(problem)}") from None
+        raise io.Unusable(f"{log}: {reason_of(problem)}") from None
 
 
-def _reason(problem: Exception) -> str:
-    reason = getattr(problem, "strerror", None) or str(problem)
-    return reason[:1].lower() + reason[1:]
-
-
-def _show(recorder: Recorder, ended: SimpleQueue[Record | None]) -> None:
-    """Write a line for every exchange that has ended, until the end is among them."""
-    while recorder.is_running:
-        try:
-            record = ended.get(timeout=_BEAT)
-        except Empty:
-            continue
-        if record is None:
-            return
-        _say(record)
-    raise io.Unusable("the proxy has ended by itself")
-
-
-def _say(record: Record) -> None:
-    with suppress(io.ReaderGone, io.Unusable):  # it serves though nobody reads
-        io.say(_line(record))
-
-
-def _line(record: Record) -> str:
+def _line(record: Record, is_brief: bool = False) -> str:
     seconds = 0.0 if record.ends_at is None else record.ends_at - record.at
     words = [str(record.status or "---"), f"{seconds:.2f} s", record.method, record.path]
     if record.model:
@@ -154,7 +134,10 @@ def _line(record: Record) -> str:
         words.append(record.error)
     if record.problem:
         words.append(f"note: {record.problem}")
-    words += [f"[{each.severity}: {each.code}]" for each in record.findings]
+    if is_brief:
+        words.append("[findings on the page]")
+    else:
+        words += [f"[{each.severity}: {each.code}]" for each in record.findings]
     return "  ".join(words)
 
 

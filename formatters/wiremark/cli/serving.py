@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ended",
+    "Told",
     "missing_extra",
     "reason_of",
     "refuse_other_machines",
@@ -39,6 +40,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _SIZE: Final = re.compile(r"(\d{1,12})\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 _BEAT: Final = 0.5
+_MOST_WAITING: Final = 1000
 _BEHIND: Final = 100
 """From how many requests that wait to be shown on a line is brief."""
 
@@ -98,6 +100,42 @@ def reason_of(problem: Exception) -> str:
 
 
 # Serving.
+
+
+class Told:
+    """What is shown of the requests: all, or if it is quiet the first of those that are grave.
+
+    Where nobody reads as fast as they end, some are left out, and their number is told.
+    """
+
+    def __init__(
+        self,
+        ended: Ended,
+        line: Callable[[Record, bool], str],
+        *,
+        is_quiet: bool,
+        is_grave: Callable[[Record], bool],
+    ) -> None:
+        self._ended, self._line = ended, line
+        self._is_quiet, self._is_grave = is_quiet, is_grave
+        self._left_out = 0
+        self._was_grave = False
+
+    def __call__(self, record: Record) -> None:
+        """Take a request that has ended; from any thread."""
+        before, self._was_grave = self._was_grave, self._is_grave(record)
+        if self._is_quiet and (before or not self._was_grave):
+            return
+        if self._ended.qsize() >= _MOST_WAITING:
+            self._left_out += 1
+        else:
+            self._ended.put(record)
+
+    def line(self, record: Record, is_brief: bool) -> str:
+        """Return the line of a request."""
+        left_out, self._left_out = self._left_out, 0
+        told = self._line(record, is_brief)
+        return f"{told}  [{left_out:,} more left out]" if left_out else told
 
 
 @contextmanager

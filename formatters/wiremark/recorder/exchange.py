@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 __all__ = ["Exchange", "Kept", "Pairs", "pairs_of"]
@@ -31,18 +31,24 @@ class Kept:
         """Say whether more went by than is kept."""
         return self.size > self.most
 
+    @property
+    def weight(self) -> int:
+        """Return how many bytes are kept."""
+        return min(self.size, self.most)
+
     def data(self) -> bytes:
         """Return what is kept."""
         return b"".join(self._pieces)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # it has secrets
 class Exchange:
     """One request to a host, and what came back.
 
     host: of the service, without a port; path, query: as they were sent to it
     status: 0 as long as there is no answer; error: why there is none, or none to its end
     ended: the answer was sent to its end; at, ends_at: in seconds of the recording's clock
+    weight: bytes that were kept of it when it ended
     """
 
     at: float
@@ -57,7 +63,8 @@ class Exchange:
     status: int = 0
     error: str = ""
     ended: bool = False
-    ends_at: float | None = field(default=None)
+    ends_at: float | None = None
+    weight: int = 0
 
     def header(self, name: str) -> str:
         """Return the value of a header of the request, empty if it is not there."""

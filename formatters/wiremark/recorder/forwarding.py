@@ -42,10 +42,13 @@ _HOPS: Final = frozenset(
         b"upgrade",
     }
 )
+_FRAMING: Final = frozenset({b"content-length", b"host"})
+"""Headers that no `connection` may take away: without them a message has another end."""
 _CONNECTING: Final = 30.0
 _WAITING: Final = 0.01
 _MOST_BEHIND: Final = 500
 """Exchanges that may wait to be kept before a new one waits as well: memory is finite."""
+_MOST_BYTES_BEHIND: Final = 256 << 20
 _FOREIGN: Final = ("cross-site", "same-site")
 
 
@@ -97,7 +100,9 @@ def without_hops(headers: RawHeaders) -> RawHeaders:
         for key, value in headers
         if key.lower() == b"connection"
         for name in value.split(b",")
-    }
+    } - _FRAMING
+    if any(key.lower() == b"transfer-encoding" for key, _ in headers):
+        named.add(b"content-length")  # it does not count (RFC 9112 6.3)
     return [
         (key, value)
         for key, value in headers
@@ -142,7 +147,7 @@ class Forwarder:
         if refused is not None:
             await tell(send, *refused)
             return
-        while self.recording.behind > _MOST_BEHIND:  # noqa: ASYNC110 a thread catches up
+        while self._is_behind():  # noqa: ASYNC110 a thread catches up
             await asyncio.sleep(_WAITING)
         target = self.upstream.target(scope)
         path, _, query = target.decode("latin-1").partition("?")
@@ -159,6 +164,10 @@ class Forwarder:
         """Give an exchange to the recording; only the first call counts."""
         self.recording.finish(exchange, then=self._then)
 
+    def _is_behind(self) -> bool:
+        recording = self.recording
+        return recording.behind > _MOST_BEHIND or recording.bytes_behind > _MOST_BYTES_BEHIND
+
     def _request(
         self, scope: Scope, headers: RawHeaders, target: bytes, passing: _Passing
     ) -> httpx2.Request:
@@ -166,7 +175,6 @@ class Forwarder:
         sent += [(key, value) for key, value in without_hops(headers) if key != b"host"]
         if any(key == b"transfer-encoding" for key, _ in headers):
             # Pieces of unknown length are such on the next connection as well.
-            sent = [each for each in sent if each[0] != b"content-length"]
             sent.append((b"transfer-encoding", b"chunked"))
         return httpx2.Request(
             scope["method"],
@@ -183,7 +191,7 @@ class Forwarder:
             # A page of any origin may be led here by a host name of its own (DNS rebinding).
             return 403, "foreign_host", "asked under a host name that is not this machine's"
         origin = headers.get(b"origin", b"").decode("latin-1")
-        known = origin in self._origins or (host and urlsplit(origin).netloc == host)
+        known = origin in self._origins or (host and _place_of(origin) == host)
         crossing = headers.get(b"sec-fetch-site", b"").decode("latin-1") in _FOREIGN
         if (origin or crossing) and not known:
             return 403, "foreign_origin", "asked by a page of another origin; allow it by name"
@@ -258,6 +266,8 @@ class _Passing(httpx2.AsyncByteStream):
 
     async def _answer(self, answer: httpx2.Response) -> None:
         exchange = self.exchange
+        if answer.status_code > _LAST_STATUS:
+            raise httpx2.RemoteProtocolError(f"{answer.status_code} is no status of HTTP")
         raw: RawHeaders = [(key.lower(), value) for key, value in answer.headers.raw]
         exchange.status, exchange.response_headers = answer.status_code, pairs_of(raw)
         headers = without_hops(raw)
@@ -282,17 +292,22 @@ class _Passing(httpx2.AsyncByteStream):
         """Tell the client, as long as it has heard nothing; else its connection just ends."""
         exchange = self.exchange
         late = isinstance(error, httpx2.TimeoutException)
+        bad = isinstance(error, httpx2.ProtocolError)
         what = "the upstream took too long" if late else "the upstream cannot be reached"
         if self.begun:
             what = "the upstream broke off"
+        elif bad:
+            what = "the upstream's answer cannot be read"
         exchange.error = f"{what}: {type(error).__name__}: {error}"
         if not self.begun:
             exchange.status = 504 if late else 502
             self.forwarder.finish(exchange)
             code = "upstream_timeout" if late else "upstream_unreachable"
+            code = "upstream_protocol" if bad else code
             await tell(self.send, exchange.status, code, exchange.error)
 
 
+_LAST_STATUS: Final = 599
 _GONE: Final = "the client went away"
 
 
@@ -307,6 +322,14 @@ def _name_of(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
+        return ""
+
+
+def _place_of(origin: str) -> str:
+    """Return the host and port in the value of an `Origin` header."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # a bracket that is not closed
         return ""
 
 

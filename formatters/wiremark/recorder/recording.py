@@ -41,6 +41,7 @@ Log: TypeAlias = "RequestLog | str | Path | Callable[[Record], object] | None"
 
 _PLACES: Final = (("usage",), ("message", "usage"), ("response", "usage"))
 _LAST: Final = frozenset({"message_stop", "response.completed", "response.failed"})
+_KEYS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _LONGEST: Final = 300
 _IN_MEMORY: Final = 128 << 20
 _PATIENCE: Final = 30.0
@@ -75,10 +76,12 @@ class Recording:
         self._secrets = Secrets()
         self._cache = PrefixCache(arm=arm, counter=counter)
         self._lock = threading.Lock()
-        self._open = self._behind = 0
+        self._open = self._behind = self._bytes_behind = 0
         self._idle = threading.Condition()
         self._worker: ThreadPoolExecutor | None = None
         self._count = 0
+        self.unread = 0
+        """Lines of the log that are no records; they stay as they are."""
         path = isinstance(log, str | Path)
         self._log = RequestLog(log) if path else log  # type: ignore[arg-type]
         self._own = path
@@ -88,11 +91,13 @@ class Recording:
     def _go_on(self) -> None:
         """Go on with what a log holds already."""
         assert isinstance(self._log, RequestLog)
-        records, _ = self._log.read()
-        self._kept.extend(records)
-        self._count = max((record.index for record in records), default=-1) + 1
         now = self.now()
-        for record in records:
+        for record in self._log.each():
+            if isinstance(record, Finding):
+                self.unread += 1
+                continue
+            self._keep(record)
+            self._count = max(self._count, record.index + 1)
             if record.predicted is not None and now - _HOUR <= record.at <= now:
                 service = _service(record.path)
                 if service is not None:
@@ -147,6 +152,11 @@ class Recording:
         """Return how many exchanges have ended and are not yet kept."""
         return self._behind
 
+    @property
+    def bytes_behind(self) -> int:
+        """Return how many bytes of bodies they have."""
+        return self._bytes_behind
+
     def close(self) -> None:
         """Keep what has ended, and close the log if it was made here."""
         if self._worker is not None:
@@ -162,6 +172,8 @@ class Recording:
             if first:
                 exchange.ends_at = max(exchange.at, self.now())
                 self._behind += 1
+                exchange.weight = exchange.request.weight + exchange.response.weight
+                self._bytes_behind += exchange.weight
                 self._idle.notify_all()
         return first
 
@@ -177,6 +189,7 @@ class Recording:
             with self._idle:
                 self._open -= 1
                 self._behind -= 1
+                self._bytes_behind -= exchange.weight
                 self._idle.notify_all()
 
     def _keep(self, record: Record) -> None:
@@ -239,8 +252,7 @@ class Recording:
 
     def _head(self, record: Record, exchange: Exchange) -> None:
         secrets = self._secrets
-        secrets.learn(exchange.headers, exchange.query)
-        secrets.learn(exchange.response_headers)
+        secrets.learn((*exchange.headers, *exchange.response_headers), exchange.query)
         record.account = _account(exchange)
         record.path, record.query = secrets.text(exchange.path), secrets.query(exchange.query)
         record.headers = secrets.headers(exchange.headers)
@@ -337,8 +349,10 @@ def _public(host: str) -> str | None:
 
 def _account(exchange: Exchange) -> str:
     """Return a name for the owner of the key, from which the key cannot be told."""
-    key = exchange.header("authorization") or exchange.header("x-api-key")
-    key = (key or exchange.header("api-key")).removeprefix("Bearer ").strip()
+    named = (exchange.header(name) for name in _KEYS)
+    key = next(filter(None, named), "").strip()
+    scheme, space, rest = key.partition(" ")
+    key = rest.strip() if space and scheme.lower() == "bearer" else key
     return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
 

@@ -33,15 +33,18 @@ else:
 __all__ = ["RecordingTransport"]
 
 _SETTLING = 0.5
+_MOST, _MOST_IDLE = 1000, 100
+"""Connections, as the SDKs have them: their limits do not reach a transport that is given."""
 
 
 class RecordingTransport(_Base):
     """Passes requests to a transport, and keeps them when their answers have been read or closed.
 
     log: where records go, besides memory: a path, a `RequestLog`, what takes a record, or a
-    `Recording` shared with others; transport: what sends, by default what a client would have,
-    without proxies. The other arguments are those of `Recording`. A synchronous client's exchange
-    is kept before it goes on; that of an asynchronous one in a thread, at the latest at `aclose`.
+    `Recording` shared with others; transport: what sends, by default one that verifies, with as
+    many connections as the SDKs' own, and without proxies. The other arguments are those of
+    `Recording`. A synchronous client's exchange is kept before it goes on; that of an asynchronous
+    one in a thread, at the latest at `aclose`.
     """
 
     def __init__(
@@ -127,7 +130,9 @@ class RecordingTransport(_Base):
 
     def _transport(self, request: Any, name: str) -> Any:
         if self._inner is None:
-            self._inner = getattr(import_module(_library(request)), name)()
+            library: Any = import_module(_library(request))
+            limits = library.Limits(max_connections=_MOST, max_keepalive_connections=_MOST_IDLE)
+            self._inner = getattr(library, name)(limits=limits)
         return self._inner
 
     def _begin(self, request: Any) -> Exchange:

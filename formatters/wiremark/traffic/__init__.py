@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .log import RequestLog
     from .records import Record
 
-__all__ = ["Record"]
+__all__ = ["Record", "RequestLog"]
 
-_EXPORTS = {"Record": "records"}
+_EXPORTS = {"Record": "records", "RequestLog": "log"}
 
 # Hidden from type checkers: a module-level `__getattr__` would let any misspelt name pass.
 if not TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..replay.costs import Pricer, added
 from ..replay.model import Amounts
@@ -20,6 +20,9 @@ from ..usage import Usage
 from ..usage.amounts import exact, parts_of, says_writes
 from .records import Record
 from .views import form_of, rules_of
+
+if TYPE_CHECKING:
+    from ..rules import CacheRules
 
 __all__ = ["Ledger", "Priced", "cost_of", "priced", "summary_of"]
 
@@ -57,10 +60,14 @@ class Priced:
         }
 
 
-def priced(record: Record, region: str | None = None) -> Priced:
-    """Return what a request cost; `region` is DashScope's, by default that of its host."""
+def priced(record: Record, region: str | None = None, *, rules: CacheRules | None = None) -> Priced:
+    """Return what a request cost.
+
+    `region` is DashScope's, by default that of its host; `rules` are those of every request, where
+    there are such.
+    """
     usage, told = record.usage, record.predicted
-    form, rules = form_of(record), rules_of(record)
+    form, rules = form_of(record), rules_of(record, rules)
     if form is None or rules is None:
         return Priced()
     written: Mapping[str, float]
@@ -178,8 +185,8 @@ def _shown(amount: Decimal | None, currency: str | None) -> str:
 class Ledger:
     """The costs of what is kept, each computed once a request has ended; safe in any thread."""
 
-    def __init__(self, region: str | None = None) -> None:
-        self._region = region
+    def __init__(self, region: str | None = None, rules: CacheRules | None = None) -> None:
+        self._region, self._rules = region, rules
         self._known: dict[int, tuple[Record, Priced]] = {}
         self._epoch = 0
         self._lock = Lock()
@@ -202,7 +209,7 @@ class Ledger:
         found = self._known.get(record.index)
         if found is not None and found[0] is record:
             return found[1]
-        cost = priced(record, self._region)
+        cost = priced(record, self._region, rules=self._rules)
         if record.ended:
             with self._lock:
                 self._known[record.index] = (record, cost)

@@ -29,6 +29,7 @@ from .views import usage_view, view_of
 
 if TYPE_CHECKING:
     from ..replay.tokens.counter import TokenCounter
+    from ..rules import CacheRules
 
 __all__ = ["PREFIX", "Inspected", "guarded", "inspection_routes"]
 
@@ -54,7 +55,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Inspected(Protocol):
     """What is looked into: the requests that are kept, and their clock.
 
-    One with a `clock` that can be advanced gets a control for it on the page.
+    One with a `clock` that can be advanced gets a control for it on the page. One with `whole` says
+    what a request goes on with: it returns its body with that, `None` if there is nothing before.
     """
 
     @property
@@ -101,13 +103,15 @@ def inspection_routes(
     *,
     region: str | None = None,
     counter: TokenCounter | None = None,
+    rules: CacheRules | None = None,
 ) -> list[Route]:
     """Return the routes of the page and of what it shows.
 
     region: of DashScope, by which its prices differ; by default that of each request's host
     counter: what the requests' tokens were counted with, by default the best at hand
+    rules: by which all of them were served, by default each by those of its service and model
     """
-    looking = _Looking(inspected, region, counter)
+    looking = _Looking(inspected, region, counter, rules)
 
     def route(path: str, look: Endpoint) -> Route:
         return Route(f"{PREFIX}{path}", guarded(look, hosts), methods=["GET"])
@@ -126,10 +130,15 @@ class _Looking:
     """The endpoints. What takes long is computed in a thread, so that requests are still served."""
 
     def __init__(
-        self, inspected: Inspected, region: str | None, counter: TokenCounter | None
+        self,
+        inspected: Inspected,
+        region: str | None,
+        counter: TokenCounter | None,
+        rules: CacheRules | None,
     ) -> None:
-        self.inspected, self.counter = inspected, counter
-        self.ledger = Ledger(region)
+        self.inspected, self.counter, self.rules = inspected, counter, rules
+        self.whole = getattr(inspected, "whole", lambda _: None)
+        self.ledger = Ledger(region, rules)
 
     async def page(self, _: Request) -> Response:
         page, policy = page_and_policy()
@@ -174,7 +183,8 @@ class _Looking:
 
         def made() -> bytes:
             told = self._told(record, full=full)
-            told["view"] = view_of(record, self.counter)
+            whole = self.whole(record)
+            told["view"] = view_of(record, self.counter, rules=self.rules, whole=whole)
             told["usage"] = usage_view(record)
             return jsontext.dumpb(told)
 

@@ -51,6 +51,8 @@ class RequestLog:
 
     def each(self) -> Iterator[Record | Finding]:
         """Yield the records, and a finding for every line that is none."""
+        if not self.path.is_file():
+            return  # a device, which may have no end
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():

@@ -22,6 +22,8 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names of this machine under which a server answers by default."""
 
 _PATIENCE: Final = 10.0
+_HEAD: Final = 64 << 10
+"""Bytes that the first line and the headers of a request may have."""
 
 
 class LoopbackServer:
@@ -88,6 +90,8 @@ class LoopbackServer:
         ready = threading.Event()
         config = uvicorn.Config(
             self.application(LOOPBACK | {self._host}),
+            http="h11",  # strict in what begins and ends a message, and always there
+            h11_max_incomplete_event_size=_HEAD,
             log_config=None,
             log_level="critical",
             access_log=False,
@@ -152,7 +156,11 @@ class _Prompt(uvicorn.Server):
             await self._leave.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
+        try:
+            await super().shutdown(sockets)
+        except Exception:  # noqa: BLE001 one connection is beyond a clean end; all are aborted below
+            for task in self.server_state.tasks:
+                task.cancel()
         # What was waited for in vain is cancelled, says so, and is closed.
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
         for connection in list(self.server_state.connections):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Record", "markers_of"]
 
 _MARKERS: Final = ("cache_control", "prompt_cache_breakpoint", "prompt_cache_options")
+_ASKING: Final = frozenset({"mode", "ttl"})
+"""What in `prompt_cache_options` is about the mark that the provider puts."""
+
 _DEEPEST: Final = 100
 
 
@@ -138,10 +141,15 @@ def markers_of(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str
         return
     if isinstance(value, dict):
         for key, item in value.items():
-            if key in _MARKERS:
+            if key in _MARKERS and not _is_other(key, item):
                 yield path, key, item
             else:
                 yield from markers_of(item, f"{path}.{key}" if path else key, depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from markers_of(item, f"{path}[{index}]", depth + 1)
+
+
+def _is_other(key: str, value: Any) -> bool:
+    """Say whether options of the cache ask for no mark, but for something else."""
+    return key == "prompt_cache_options" and isinstance(value, dict) and not _ASKING & value.keys()

@@ -8,29 +8,24 @@ Nothing that is forwarded comes by here.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode
+from urllib.parse import quote, unquote_plus
 
 from .. import jsontext
 from ..errors import SerializationError
+from .credentials import SHOWN, credentials_of, forms_of, least_of
 from .shapes import MASK, is_secret_key, is_secret_name, secret_spans
 
 __all__ = ["Secrets", "masked_headers", "masked_query"]
 
 Headers = Iterable[tuple[str, str]]
 
-_LEAST: Final = 8
-"""Characters from which on a value is looked for elsewhere: a shorter one stands in many words."""
 _REMEMBERED: Final = 64
-_NESTED: Final = 3
-"""How deep in texts of JSON within JSON a secret is found that JSON has to escape."""
-_SHOWN: Final = 4
-"""Characters of a secret that may stand at the end of what was cut off."""
+_INNOCENT: Final = 16 << 20
+"""Characters of texts without a secret that are remembered: a session sends them again."""
 _GAP: Final = re.compile(r"\*{3,}|\.{3,}|…")
 _HEAD: Final = re.compile(r"[^\s\"'*.…]{2,64}\Z")
 _TAIL: Final = re.compile(r"[^\s\"'*.…,;)]{1,64}")
@@ -50,38 +45,40 @@ def masked_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
 
 
 def masked_query(query: str) -> str:
-    """Return a query string with the values of secrets masked."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if not any(is_secret_name(name) for name, _ in pairs):
-        return query
-    return urlencode([(name, MASK if is_secret_name(name) else value) for name, value in pairs])
+    """Return a query string with the values of secrets masked; all else stays as it was written."""
+    parts = re.split("([&;])", query)
+    for number, part in enumerate(parts):
+        name, equals, value = part.partition("=")
+        if equals and value and is_secret_name(unquote_plus(name)):
+            parts[number] = f"{name}={quote(MASK, safe='')}"
+    return "".join(parts)
 
 
 def _masked(value: str) -> str:
     """Keep the scheme of an authorization."""
     scheme, space, _ = value.partition(" ")
-    return f"{scheme} {MASK}" if space and scheme in ("Bearer", "Basic") else MASK
+    return f"{scheme} {MASK}" if space and scheme.lower() in ("bearer", "basic") else MASK
 
 
 class Secrets:
     """The secrets of a session; `learn` them from each request before anything of it is cleaned."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._numbers: dict[bytes, int] = {}
+        self._innocent: set[str] = set()
+        self._weight = 0
 
     def learn(self, headers: Headers = (), query: str = "") -> None:
         """Remember the values of secret headers and parameters."""
-        found = [each for name, value in headers if is_secret_name(name) for each in _values(value)]
-        found += [
-            value
-            for name, value in parse_qsl(query, keep_blank_values=True)
-            if is_secret_name(name)
-        ]
+        found = credentials_of(headers, query)
         for value in found:
-            if len(value) >= _LEAST and not value.startswith(MASK):
-                self._known[value] = self._known.pop(value, ()) or _forms(value)
-        for old in list(self._known)[: max(0, len(self._known) - _REMEMBERED)]:
+            known = self._known.pop(value) if value in self._known else None
+            self._known[value] = known or (least_of(value), forms_of(value))
+            if known is None:
+                self._forget_innocent()
+        most = max(_REMEMBERED, len(found))  # what this request has is never forgotten before it
+        for old in list(self._known)[: max(0, len(self._known) - most)]:
             del self._known[old]
 
     # ------------------------------------------------------------------------------------ cleaning
@@ -96,7 +93,15 @@ class Secrets:
 
     def text(self, text: str, *, torn: bool = False) -> str:
         """Return a text without secrets; `torn`: its end is not there, a secret may be cut."""
-        clean = "".join(_replaced([text], self._spans(text)))
+        if text in self._innocent:
+            return self._untorn(text) if torn else text
+        spans = self._spans(text)
+        if not spans:
+            if self._weight + len(text) > _INNOCENT:
+                self._forget_innocent()
+            self._weight += len(text)
+            self._innocent.add(text)
+        clean = "".join(_replaced([text], spans))
         return self._untorn(clean) if torn else clean
 
     def value(self, value: Any) -> Any:
@@ -123,6 +128,8 @@ class Secrets:
         anew, and events of a stream each.
         """
         text, coding = _text_of(raw)
+        if "\0" in text and any(self._spans(text.replace("\0", ""))):
+            return MASK.encode(), None  # in two bytes a letter
         if not torn:
             try:
                 value = jsontext.loads(raw)
@@ -130,12 +137,18 @@ class Secrets:
                 pass
             else:
                 clean = self.value(value)
-                if clean is value and not self._hidden_in(text):
+                written = jsontext.dumpb(clean)
+                if clean is value and (written == raw or not self._hidden_in(text)):
                     return raw, value
-                return jsontext.dumpb(clean), clean
+                return written, clean
         return self._lines(text, torn=torn).encode(coding, "backslashreplace"), None
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _forget_innocent(self) -> None:
+        """Forget which texts hold no secret: what is known has changed, or they are too many."""
+        self._innocent.clear()
+        self._weight = 0
 
     def _member(self, key: str, value: Any, beside: dict[str, Any]) -> Any:
         if isinstance(value, str) and value and is_secret_key(key, beside):
@@ -150,9 +163,14 @@ class Secrets:
         """Return where something is replaced, in order and apart, and by what."""
         found = [
             (start, start + len(form), self._placeholder(known))
-            for known, forms in self._known.items()
+            for known, (_, forms) in self._known.items()
             for form in forms
             for start in _places(form, text)
+        ]
+        found += [
+            (start, end, self._placeholder(known))
+            for known, (least, _) in self._known.items()
+            for start, end in _beginnings(known, least, text)
         ]
         found += [
             (start, end, self._placeholder(known))
@@ -171,20 +189,24 @@ class Secrets:
                 apart.append((start, end, instead))
         return apart
 
+    def _line(self, text: str, *, torn: bool) -> str:
+        """Clean a text that may be JSON which cannot be read."""
+        clean = self.text(text, torn=torn)
+        return self.text(_unescaped(clean), torn=torn) if self._hidden_in(clean) else clean
+
     def _hidden_in(self, text: str) -> bool:
         """Say whether JSON text holds a secret that its value does not: under a key given twice."""
         if self._spans(text):
             return True
         if "\\" not in text:
             return False
-        plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\\/", "/")
-        return bool(self._spans(plain))
+        return bool(self._spans(_unescaped(text)))
 
     def _untorn(self, text: str) -> str:
         """Take away the beginning of a secret at the end of a text that was cut."""
-        for forms in self._known.values():
+        for _, forms in self._known.values():
             for form in forms:
-                for length in range(min(len(form) - 1, len(text)), _SHOWN - 1, -1):
+                for length in range(min(len(form) - 1, len(text)), SHOWN - 1, -1):
                     if text.endswith(form[:length]):
                         return text[:-length] + MASK
         return text
@@ -192,7 +214,7 @@ class Secrets:
     def _lines(self, text: str, *, torn: bool) -> str:
         """Clean what is no JSON: text, or the events of a stream."""
         if not re.search(r"^data:", text, re.MULTILINE):
-            return self.text(text, torn=torn)
+            return self._line(text, torn=torn)
         lines = text.split("\n")
         events: dict[int, tuple[str, Any]] = {}
         for number, line in enumerate(lines):
@@ -207,13 +229,15 @@ class Secrets:
         mended = self._mend([value for _, value in events.values()])
         for (number, (line, value)), is_mended in zip(events.items(), mended, strict=True):
             clean = self.value(value)
-            if clean is value and not is_mended and not self._hidden_in(line):
+            written = jsontext.dumps(clean)
+            is_as_written = line[5:].strip() == written or not self._hidden_in(line)
+            if clean is value and not is_mended and is_as_written:
                 continue
-            lines[number] = f"data: {jsontext.dumps(clean)}" + "\r" * line.endswith("\r")
+            lines[number] = f"data: {written}" + "\r" * line.endswith("\r")
         last = len(lines) - 1
         for number, line in enumerate(lines):
             if number not in events:
-                lines[number] = self.text(line, torn=torn and number == last)
+                lines[number] = self._line(line, torn=torn and number == last)
         return "\n".join(lines)
 
     def _mend(self, events: Sequence[dict[str, Any]]) -> list[bool]:
@@ -230,6 +254,10 @@ class Secrets:
                 changed[number] = changed[number] or holder[key] != text
                 holder[key] = text
         return changed
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\\/", "/")
 
 
 def _streamed(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -286,6 +314,15 @@ def _places(form: str, text: str) -> Iterator[int]:
         at = text.find(form, at + len(form))
 
 
+def _beginnings(known: str, least: int, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a secret begins that is not there to its end: so much as tells of it."""
+    for start in _places(known[:least], text) if least else ():
+        end = start + least
+        while end < len(text) and end - start < len(known) and text[end] == known[end - start]:
+            end += 1
+        yield start, end
+
+
 def _gaps(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield words with stars or dots in their middle: where, what is before and what behind."""
     if not ("***" in text or "..." in text or "…" in text):
@@ -310,41 +347,3 @@ def _text_of(raw: bytes) -> tuple[str, str]:
         return raw.decode(), "utf-8"
     except UnicodeDecodeError:
         return raw.decode("latin-1"), "latin-1"
-
-
-def _values(value: str) -> Iterator[str]:
-    """Yield what is secret in the value of a header."""
-    value = value.strip()
-    yield value
-    scheme, space, rest = value.partition(" ")
-    if space:
-        yield rest.strip()
-        if scheme.lower() == "basic":
-            try:
-                decoded = base64.b64decode(rest, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                decoded = ""
-            yield decoded
-            yield decoded.partition(":")[2]
-    for part in re.split(r"[;,]\s*", value):  # cookies, and signed requests of AWS
-        _, equals, inner = part.partition("=")
-        if equals:
-            yield inner.strip().strip('"')
-
-
-def _forms(value: str) -> tuple[str, ...]:
-    """Return how a secret is written: as it is, in URLs, in JSON, and within base64."""
-    in_url = quote(value, safe="")
-    forms = {value, in_url, quote_plus(value), quote(value)}
-    forms |= {re.sub("%..", lambda match: match[0].lower(), each) for each in (in_url,)}
-    text = value
-    for _ in range(_NESTED):
-        text = jsontext.dumps(text)[1:-1]
-        forms.add(text)
-    data = value.encode("utf-8", "surrogatepass")
-    for before, skipped in ((0, 0), (1, 2), (2, 3)):
-        shifted = b"\0" * before + data
-        # Only what depends on no byte before or behind the secret.
-        part = base64.b64encode(shifted).decode()[skipped : len(shifted) * 8 // 6]
-        forms |= {part, part.replace("+", "-").replace("/", "_")}
-    return tuple(sorted(forms, key=len, reverse=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
@@ -15,6 +16,7 @@ __all__ = [
     "Service",
     "Wire",
     "family_at",
+    "host_before",
     "host_named",
     "service_at",
     "service_for",
@@ -85,6 +87,15 @@ _VERSIONS: Final = ("2023-06-01", "2026-10-21")
 def host_named(name: str | None) -> str | None:
     """Return the host of a service named as `wiremark replay` names it; any other is a host."""
     return DIALECTS[name].host if name is not None and name in DIALECTS else name
+
+
+_HOST: Final = re.compile(r"/([a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,})(/.*)", re.IGNORECASE)
+
+
+def host_before(path: str) -> tuple[str | None, str]:
+    """Return the host that a path begins with, as in `/api.deepseek.com/v1`, and the rest of it."""
+    found = _HOST.fullmatch(path)
+    return (found[1].lower(), found[2]) if found else (None, path)
 
 
 def service_at(path: str) -> Service | None:

@@ -17,18 +17,15 @@ MASK: Final = "***"
 
 # ------------------------------------------------------------------------------------------ names
 
-_IN_NAMES: Final = (
-    "auth",
-    "key",
-    "token",
-    "secret",
-    "cookie",
-    "password",
-    "signature",
-    "credential",
+_IN_NAMES: Final = re.compile(
+    "auth|key|token|secret|cookie|passw|passphrase|signature|credential|bearer|jwt|oidc|saml"
+    "|assertion|client-principal|client-cert"
 )
-_COUNTS: Final = re.compile(r"ratelimit|rate-limit|:authority")  # numbers of tokens, and a host
-_SHORT_NAMES: Final = frozenset({"sig", "pwd", "q-ak"})
+_NO_SECRETS: Final = re.compile(
+    "ratelimit|rate-limit|:authority|idempotency|tokenizer|author(?!i)|access-control-"
+)
+"""Numbers of tokens, a host, what tells retries, and what a browser is allowed."""
+_SHORT_NAMES: Final = frozenset({"sig", "x-sig", "pwd", "pass", "x-pass", "q-ak"})
 
 _KEYS: Final = (
     "apikey",
@@ -65,7 +62,7 @@ def is_secret_name(name: str) -> bool:
     name = name.lower()
     if name in _SHORT_NAMES:
         return True
-    return any(word in name for word in _IN_NAMES) and not _COUNTS.search(name)
+    return _IN_NAMES.search(name) is not None and _NO_SECRETS.search(name) is None
 
 
 def is_secret_key(name: str, beside: Collection[str] = ()) -> bool:
@@ -92,9 +89,13 @@ _FIELDS: Final = (
     r"|authorization(?:[-_]token)?|password|passwd|private[-_]?key)"
 )
 _FORM_FIELDS: Final = (
-    r"(?:OSSAccessKeyId|policy|[Ss]ignature|x-oss-[\w-]*(?:token|signature|credential))"
+    r"(?:OSSAccessKeyId|policy|[Ss]ignature|x-oss-[\w-]*(?:token|signature|credential)"
+    rf"|{_FIELDS})"
 )
+_NEXT: Final = r"[?&\\](?:(?<=&)amp;|(?<=\\)u0026|(?<!\\))"  # what a parameter stands behind
+_NAMED: Final = ("key", "token", "secret", "passw", "authoriz")  # one of them is in every field
 _BEGUN: Final = r"(?<![A-Za-z0-9])"
+_SOME: Final = r"(?![.…]+(?![A-Za-z0-9_-]))"  # not `sk-...`, by which a form is told
 _DIGIT: Final = r"(?=[A-Za-z0-9._~+/=-]{0,99}[0-9])"
 
 # How it begins, and the pattern; looked for at these places only, for most texts have none.
@@ -106,7 +107,7 @@ _BEGINNINGS: Final = tuple(
         # the same as errors repeat it, with stars or dots in its middle
         (
             "sk-",
-            rf"{_BEGUN}(sk-[A-Za-z0-9_-]{{0,40}}(?:\*{{3,}}|\.{{3,}}|…)[A-Za-z0-9_-]{{0,40}})",
+            rf"{_BEGUN}(sk-{_SOME}[A-Za-z0-9_-]{{0,40}}(?:\*{{3,}}|\.{{3,}}|…)[A-Za-z0-9_-]{{0,40}})",
         ),
         *(  # Stripe
             (each, rf"{_BEGUN}({each}[A-Za-z0-9]{{16,}})")
@@ -150,13 +151,11 @@ _BESIDE: Final = tuple(
     for needle, any_of, pattern in (
         (
             "=",
-            "?&;",
-            rf"""(?i)(?:[?&;]|&amp;|\\u0026)(?:{_PARAMETERS})=([^&;\s"'<>\\#)\]}}|,]+)""",
+            "?&",
+            rf"""(?i){_NEXT}(?:{_PARAMETERS})=([^&;\s"'<>\\#)\]}}|,]+)""",
         ),
-        ("=", "?&;", r"""(?:[?&;]|&amp;|\\u0026)key=([^&;\s"'<>\\#)\]}|,]{16,})"""),
+        ("=", "?&", rf"""{_NEXT}key=([^&;\s"'<>\\#)\]}}|,]{{16,}})"""),
         ("=", "=", rf"""(?i)\A(?:{_PARAMETERS})=([^&\s"'<>\\]+)(?:&|\Z)"""),  # begins a form
-        # JSON within a text
-        (":", "\"'", rf"""(?i)(\\*["']){_FIELDS}\1\s*:\s*\1(?P<secret>[^"'\\]{{4,}})"""),
         (
             'name="',
             "\n",
@@ -164,6 +163,8 @@ _BESIDE: Final = tuple(
         ),
     )
 )
+_IN_JSON: Final = re.compile(rf"""(?i)(\\*["']){_FIELDS}\1\s*:\s*\1(?P<secret>[^"'\\]{{4,}})""")
+"""JSON within a text."""
 _DATA: Final = "data:"
 _DATA_HEAD: Final = 200
 
@@ -188,3 +189,14 @@ def secret_spans(text: str) -> Iterator[tuple[int, int]]:
             for match in pattern.finditer(text):
                 if not match[group].startswith(MASK):
                     yield match.span(group)
+    yield from _in_json(text)
+
+
+def _in_json(text: str) -> Iterator[tuple[int, int]]:
+    if ":" not in text or ('"' not in text and "'" not in text):
+        return
+    lowered = text.lower()
+    if any(each in lowered for each in _NAMED):
+        for match in _IN_JSON.finditer(text):
+            if not match["secret"].startswith(MASK):
+                yield match.span("secret")

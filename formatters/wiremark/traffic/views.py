@@ -6,14 +6,15 @@ body that is not of a form whose prefix is known has no view, and its JSON is sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..prefix import Context, Marker, Piece, read_context
+from ..prefix import Context, Marker, Piece, as_items, read_context
 from ..replay.layout import Layout
 from ..replay.tokens.choose import token_counter
-from ..rules import RULE_TABLE, select_rules
+from ..rules import DASHSCOPE_SESSION, RULE_TABLE, select_rules
 from ..usage import Usage
 from ..validation.registry import SPEAKS
 from .records import Record
@@ -46,17 +47,32 @@ def form_of(record: Record) -> str | None:
     return None if protocol is None else SPEAKS.get(protocol, (protocol, None))[0]
 
 
-def rules_of(record: Record) -> CacheRules | None:
-    """Return the rules a request was served by, else those it would be."""
+def rules_of(record: Record, own: CacheRules | None = None) -> CacheRules | None:
+    """Return the rules a request was served by, else those it would be.
+
+    `own` are those of every request, where there are such.
+    """
     form = form_of(record)
     if form is None:
         return None
-    named = (entry.rules for entry in RULE_TABLE if entry.rules.name == record.rules)
-    found = next(named, None)
+    found = own or _NAMED.get(record.rules or "")
     return found or select_rules(form, host=record.host, model=record.model).rules
 
 
-def view_of(record: Record, counter: TokenCounter | None = None) -> dict[str, Any] | None:
+_NAMED: Final[Mapping[str, CacheRules]] = {
+    rules.name: rules
+    for rules in (DASHSCOPE_SESSION, *(entry.rules for entry in reversed(RULE_TABLE)))
+}
+"""Rules by their names; those of DashScope's session cache go by a header, not by the table."""
+
+
+def view_of(
+    record: Record,
+    counter: TokenCounter | None = None,
+    *,
+    rules: CacheRules | None = None,
+    whole: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
     """Return the prefix of a request as JSON data, `None` where it cannot be drawn.
 
     blocks: tools, system and messages in prefix order, each with its tokens, split by what was
@@ -65,15 +81,18 @@ def view_of(record: Record, counter: TokenCounter | None = None) -> dict[str, An
     spans: the request as three stretches of tokens
     broke: where and why less was read than the request before left, `null` if nothing less was
     rest: the tokens behind the last block, which ask for the reply
+    goes_on: the answer that the request goes on with, `null` if it begins a conversation;
+      `inherited` is how many of the messages are of before it, and `null` if they are not known:
+      only what the request says itself is drawn then. Paths count from the first that is drawn
 
-    `counter` counts tokens, without it the best at hand for the model.
+    `counter` counts tokens, without it the best at hand for the model; `rules` are those of every
+    request, where there are such; `whole` is the body with all that it goes on with, if it does.
     """
-    form, rules = form_of(record), rules_of(record)
-    if form is None or rules is None or not isinstance(record.body, dict):
+    rules = rules_of(record, rules)
+    if rules is None or not isinstance(record.body, dict):
         return None
     try:
-        # Rules for all whose service is not known are written for another form.
-        drawing = _Drawing(record, replace(rules, protocol=form), counter)
+        drawing = _Drawing(record, rules, counter, whole)
         return drawing.view() if drawing.ctx.messages else None
     except Exception:  # noqa: BLE001 a body is anyone's: what cannot be drawn is shown as JSON
         return None
@@ -94,24 +113,31 @@ class _Block:
 class _Drawing:
     """One request, read once."""
 
-    def __init__(self, record: Record, rules: CacheRules, counter: TokenCounter | None) -> None:
+    def __init__(
+        self,
+        record: Record,
+        rules: CacheRules,
+        counter: TokenCounter | None,
+        whole: Mapping[str, Any] | None,
+    ) -> None:
         self.record, self.rules = record, rules
+        self.body = record.body if whole is None else whole
+        self.inherited = _items(self.body) - _items(record.body)
         self.counter = counter or token_counter(record.model or "", record.host)
         self.told: CacheResult | None = record.predicted
         self.layout = Layout(rules, record.model, self.counter, counts_calls=False)
-        self.layout.read(record.body)
+        self.layout.read(self.body)
         self.ctx: Context = self._context(foreign=False)
         self.blocks: list[_Block] = []
         self.at: dict[str, int] = {}
         self._read()
 
     def _context(self, *, foreign: bool) -> Context:
-        record = self.record
         return read_context(
-            record.body,
+            self.body,
             form=self.rules.protocol,
             rules=self.rules,
-            model=record.model,
+            model=self.record.model,
             foreign=foreign,
         )
 
@@ -196,7 +222,18 @@ class _Drawing:
             "marks": sorted(self._marks(), key=lambda mark: (mark["block"] is None, mark["block"])),
             "broke": self._broke(),
             "places": self._places(),
+            **self._goes_on(),
         }
+
+    def _goes_on(self) -> dict[str, Any]:
+        body = self.record.body
+        thread = body.get("thread")
+        held = body if not isinstance(thread, dict) else thread
+        before = held.get("previous_response_id", held.get("previous_message_id"))
+        if not isinstance(before, str):
+            return {"goes_on": None, "inherited": 0}
+        known = self.body is not self.record.body
+        return {"goes_on": before, "inherited": self.inherited if known else None}
 
     def _edges(self, total: int) -> list[tuple[str, int, int]]:
         told = self.told
@@ -227,6 +264,7 @@ class _Drawing:
             "path": piece.path,
             "section": piece.section,
             "message": block.message,
+            "inherited": self._is_inherited(block),
             "role": block.role,
             "kind": self._kind(piece, block.message),
             "name": _name_of(piece, self.ctx),
@@ -239,6 +277,11 @@ class _Drawing:
             "state": state,
             **split,
         }
+
+    def _is_inherited(self, block: _Block) -> bool:
+        if block.message >= 0:
+            return block.message < self.inherited
+        return _FIELD.split(block.piece.path, maxsplit=1)[0] not in self.record.body
 
     def _kind(self, piece: Piece, message: int) -> str:
         if piece.name == "empty":  # items of the Responses API are named by a type of their own
@@ -312,13 +355,29 @@ class _Drawing:
         }
 
     def _places(self) -> dict[str, int]:
-        """Return the blocks that findings are about, by their paths."""
+        """Return the blocks that findings are about, by their paths in the request itself."""
         found = {}
         for finding in self.record.findings:
-            block = self._place(finding.path) if finding.path else None
+            block = self._place(self._later(finding.path)) if finding.path else None
             if block is not None:
                 found[finding.path] = block
         return found
+
+    def _later(self, path: str) -> str:
+        """Return where a path of the request itself leads behind what it goes on with."""
+        item = _ITEM.match(path)
+        if item is None:
+            return path
+        return f"input[{int(item[1]) + self.inherited}]{path[item.end() :]}"
+
+
+_ITEM: Final = re.compile(r"input\[(\d+)\]")
+_FIELD: Final = re.compile(r"[.\[]")
+
+
+def _items(body: Mapping[str, Any]) -> int:
+    items = as_items(body.get("input", body.get("messages")))
+    return len(items) if isinstance(items, list) else 0
 
 
 def _lies_in(path: str, outer: str) -> bool:

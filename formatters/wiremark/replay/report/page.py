@@ -6,13 +6,10 @@ one style sheet that were written here, by their hashes, and forbids any request
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from html import escape
-from importlib.resources import files
 from typing import Any, Final
 
 from ...rules import RULE_TABLE
@@ -20,6 +17,7 @@ from ..model import Miss, Replay
 from .data import embedded
 from .figures import UNKNOWN, amount, clock, saving, share, tokens
 from .palette import MISS_LETTERS, MISS_WORDS, stylesheet
+from .parts import source_hash, text_of
 
 __all__ = ["render_html"]
 
@@ -46,10 +44,10 @@ def render_html(
     `advice` may be a text, a list of texts, a mapping, a dataclass, or a value with `to_dict()`.
     Equal input gives equal text: no date is written but those of the rules.
     """
-    style = stylesheet() + _file("report.css")
-    script = _file("report.js")
+    style = stylesheet() + text_of(__package__, "report.css")
+    script = text_of(__package__, "report.js")
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     body = "\n".join(
@@ -77,15 +75,6 @@ def render_html(
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
     return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(source: str) -> str:
-    digest = hashlib.sha256(source.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _text(value: object) -> str:

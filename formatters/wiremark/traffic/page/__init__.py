@@ -7,14 +7,12 @@ its own server.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from ...replay import report
 from ...replay.report.palette import stylesheet
+from ...replay.report.parts import source_hash, text_of
 
 __all__ = ["page_and_policy"]
 
@@ -25,21 +23,12 @@ _SCRIPT: Final = "/*script*/"
 @cache
 def page_and_policy() -> tuple[str, str]:
     """Return the page, and the content security policy that it is sent with."""
-    style = stylesheet() + _file(report.__name__, "report.css") + _file(__name__, "page.css")
-    script = _file(__name__, "page.js")
-    page = _file(__name__, "page.html").replace(_STYLE, style).replace(_SCRIPT, script)
+    style = stylesheet() + text_of(report.__name__, "report.css") + text_of(__name__, "page.css")
+    script = text_of(__name__, "page.js")
+    page = text_of(__name__, "page.html").replace(_STYLE, style).replace(_SCRIPT, script)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
     return page, policy
-
-
-def _file(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(source: str) -> str:
-    digest = hashlib.sha256(source.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -292,7 +292,7 @@
     if (told.findings.length) out.push(findings(told.findings, view ? view.places : {}));
     if (view && view.total) out.push(overview(told, view));
     out.push(figures(told, view));
-    if (view) out.push(make("h3", { textContent: "The prefix, block by block" }), prefix(view));
+    if (view) out.push(make("h3", { textContent: "The prefix, block by block" }), goesOn(view), prefix(view));
     else if (told.bytes) out.push(make("h3", { textContent: "The body" }), make("p", { className: "note", textContent: "Its prefix is not drawn; this is its JSON." }), ...body(told));
     out.push(headers(told));
     if (view) out.push(folded("body", "Body as it arrived", () => body(told)));
@@ -372,16 +372,25 @@
   // -------------------------------------------------------------------------------------- prefix
   const SECTIONS = { tools: "Tools", system: "System", messages: "Messages" };
 
+  function goesOn(view) {
+    if (!view.goes_on) return "";
+    const id = make("code", { textContent: view.goes_on });
+    return view.inherited === null
+      ? make("p", { className: "note", id: "before" }, "It goes on with ", id, ", which is not known here: only what it says itself is drawn.")
+      : make("p", { className: "note", id: "before" }, "It goes on with ", id, `: ${plural(view.inherited, "item")} of before, drawn on grey. Paths count from the first of them.`);
+  }
+
   function prefix(view) {
     const out = make("ol", { id: "prefix" });
     const at = new Map();
     for (const one of view.marks) at.set(one.block, [...(at.get(one.block) || []), one]);
-    let section = "";
+    let section = "", inherited = false;
     if (view.broke && view.broke.block === null && view.broke.code !== "first") out.append(make("li", {}, broke(view.broke)));
     view.blocks.forEach((block, number) => {
-      if (block.section !== section) {
-        section = block.section;
-        out.append(make("li", {}, make("div", { className: "part" }, make("span", { textContent: SECTIONS[section] || section }), make("span", { textContent: number ? "" : "tokens · up to here" }))));
+      if (block.section !== section || block.inherited !== inherited) {
+        ({ section, inherited } = block);
+        const of = !view.inherited || block.message < 0 ? "" : inherited ? " of before" : " of this request";
+        out.append(make("li", {}, make("div", { className: "part" }, make("span", { textContent: (SECTIONS[section] || section) + of }), make("span", { textContent: number ? "" : "tokens · up to here" }))));
       }
       if (view.broke && view.broke.block === number) out.append(make("li", {}, broke(view.broke)));
       const item = make("li", {}, drawnBlock(block, number));
@@ -410,7 +419,7 @@
     const cut = block.length > block.text.length ? `… ${whole(block.length)} characters` : "";
     const fields = block.fields.map(([name, value]) => `${name}: ${value}`).join(", ");
     const split = STATES.filter((name) => block[name] > 0).map((name) => `${name} ${whole(block[name])}`).join(", ");
-    const made = make("div", { className: "block", title: `${block.path}${split ? `\n${split}` : ""}` }, edge(block),
+    const made = make("div", { className: block.inherited ? "block inherited" : "block", title: `${block.path}${split ? `\n${split}` : ""}` }, edge(block),
       make("div", { className: "who" }, make("b", { textContent: who }), make("span", { textContent: block.kind === who ? "" : ` ${block.kind}` })),
       make("div", { className: "what" }, block.name ? make("em", { textContent: `${block.name} ` }) : "", fields ? make("small", { textContent: `${fields} ` }) : "",
         block.text, cut ? make("small", { textContent: cut }) : ""),
