@@ -264,17 +264,29 @@ def test_without_a_region_that_is_known_there_is_no_price(region: str | None) ->
             {"model": "qwen3-max", "region": "cn-beijing"},
             "no-cache-price",
         ),
-        (
-            usage(9, 1, cache_read=9),
-            {"model": "qwen3-max", "region": "cn-beijing", "protocol": "openai-responses"},
-            "no-cache-price",
-        ),
     ],
 )
 def test_what_no_list_states_has_no_price_and_a_reason(
     given: Usage, words: dict[str, Any], code: str
 ) -> None:
     assert code_of(given, **words) == code
+
+
+@pytest.mark.parametrize(
+    ("more", "read", "written"),
+    [
+        pytest.param({"cache_read": 1000}, "0.2", "0", id="implicit"),
+        pytest.param({"cache_read": 1000, "cache_write": 0}, "0.1", "0", id="session, read"),
+        pytest.param({"cache_write": 1000}, "0", "1.25", id="session, written"),
+    ],
+)
+def test_responses_on_dashscope_have_an_implicit_cache_or_that_of_a_session(
+    more: dict[str, int], read: str, written: str
+) -> None:
+    words = {"model": "qwen-plus", "region": BEIJING, "protocol": "openai-responses"}
+    fresh = cost_of(usage(1000), **words).input
+    cost = cost_of(usage(1000, **more), **words)
+    assert (cost.cache_read, cost.cache_write) == (fresh * Decimal(read), fresh * Decimal(written))
 
 
 def test_a_price_does_not_hold_before_its_day() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import pytest
 
 from wiremark import Msg, OpenAIChatFormatter, ToolSchema
 from wiremark.integrations.openai_responses import chat_completion, responses_body
+from wiremark.sse import read_events
 from wiremark.usage import Usage
 
 pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 pytest.importorskip("openai")
 
+import httpx
 import openai
+import pydantic
 
 from wiremark.emulator import Emulator, VirtualClock
 
@@ -201,9 +205,120 @@ def test_every_object_holds_what_the_sdks_types_require(
     if stream:
         for event in raw.split("\n\n"):
             if event:
-                TypeAdapter(ResponseStreamEvent).validate_json(event.partition("data: ")[2])
+                data = event.partition("data: ")[2]
+                TypeAdapter(ResponseStreamEvent).validate_json(data, strict=True)
     else:
-        Response.model_validate_json(raw)
+        Response.model_validate_json(raw, strict=True)
+
+
+# What was recorded and is not emulated, and the other way round, each with its reason.
+RECORDED_ONLY = {
+    "billing": "who pays is not in the SDK's types",
+    "tool_usage": "no tool is run",
+    "tools": "OpenAI repeats tools with what it fills in",
+    "reasoning.context": "by model",
+    "reasoning.mode": "by model",
+    "output[message].phase": "by model",
+    "output[message].content[output_text].annotations[url_citation]": "no search is made",
+    "output[function_call].namespace": "no tool of a namespace is called",
+    "output[web_search_call]": "no search is made",
+    "output[tool_search_call]": "no search is made",
+    "output[tool_search_output]": "no search is made",
+    "content_filters": "DeepSeek's alone",
+}
+EMULATED_ONLY = {
+    "moderation": "not yet in the oldest recording",
+    "output[reasoning].summary[summary_text]": "OpenAI tells it only if asked to",
+    "usage.input_tokens_details.cache_write_tokens": "not yet in the oldest recording",
+    "usage.input_tokens_details.cache_write_tokens_details": "in the SDK's types since",
+    "tools": "OpenAI repeats tools with what it fills in",
+    "name": "of the call, in the SDK's types: response.function_call_arguments.done",
+}
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of each key; items of a list are told apart by their type."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield (inner := f"{path}.{key}" if path else key)
+            yield from paths(each, inner)
+    elif isinstance(value, list):
+        for each in value:
+            kind = each.get("type", "") if isinstance(each, dict) else ""
+            yield (inner := f"{path}[{kind}]")
+            yield from paths(each, inner)
+
+
+def differences(recorded: Any, emulated: Any, used: set[str]) -> list[str]:
+    """Return the keys that only one has and is not allowed to."""
+    one, other = set(paths(recorded)), set(paths(emulated))
+    told = []
+    for own, allowed, who in (
+        (one - other, RECORDED_ONLY, "recorded"),
+        (other - one, EMULATED_ONLY, "emulated"),
+    ):
+        for path in sorted(own):
+            inside = {each for each in allowed if f"{path}.".startswith((f"{each}.", f"{each}["))}
+            used |= {f"{who} {each}" for each in inside}
+            if not inside:
+                told.append(f"{who} only: {path}")
+    return told
+
+
+def as_reply(output: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a scenario's reply that says what was recorded."""
+    said: dict[str, Any] = {"text": "", "thinking": "", "calls": []}
+    for item in output:
+        if item["type"] == "message":
+            said["text"] += item["content"][0]["text"]
+        elif item["type"] == "reasoning":
+            told = [*item["summary"], *(item.get("content") or [])]
+            said["thinking"] += "".join(part["text"] for part in told) or "hm"
+        elif item["type"] == "function_call":
+            call = {"name": item["name"], "arguments": item["arguments"], "id": item["call_id"]}
+            said["calls"].append(call)
+    return said
+
+
+def plain(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with its response or its item as if they were an answer."""
+    rest = {key: value for key, value in event.items() if key not in ("response", "item")}
+    item = {"output": [event["item"]]} if "item" in event else {}
+    return {**rest, **event.get("response", {}), **item}
+
+
+def step(event: dict[str, Any]) -> tuple[str, str]:
+    return event.get("type", ""), event.get("item", {}).get("type", "")
+
+
+def events_in(raw: str) -> list[dict[str, Any]]:
+    return [json.loads(event.data) for event in read_events(raw)]
+
+
+def test_answers_have_the_shape_that_was_recorded(emulator: Emulator, shared_dir: Path) -> None:
+    used: set[str] = set()
+    told, compared = [], 0
+    for line in (shared_dir / "real" / "exchanges.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if not row["path"].endswith("/responses"):
+            continue
+        recorded = events_in(row["response"]) if row["stream"] else [row["response"]]
+        emulator.reset([as_reply((recorded[-1].get("response") or recorded[-1])["output"])])
+        url, host = f"{emulator.url}/v1/responses", {"x-wiremark-host": row["host"]}
+        answer = httpx.post(url, json=row["request"], headers=host)
+        assert answer.status_code == 200, answer.text
+        emulated = events_in(answer.text) if row["stream"] else [answer.json()]
+        in_order = [[each for each, _ in groupby(map(step, sent))] for sent in (recorded, emulated)]
+        assert in_order[0] == in_order[1]
+        mine = {step(event): plain(event) for event in emulated}
+        for event in recorded:
+            found = differences(plain(event), mine[step(event)], used)
+            told += [f"{row['id']} {step(event)} {each}" for each in found]
+        compared += 1
+    assert told == []
+    assert compared >= 14
+    allowed = {f"recorded {each}" for each in RECORDED_ONLY}
+    assert used == allowed | {f"emulated {each}" for each in EMULATED_ONLY}
 
 
 def test_the_sdks_own_stream_helper_gathers_the_answer(emulator: Emulator, client: Any) -> None:
@@ -213,6 +328,102 @@ def test_the_sdks_own_stream_helper_gathers_the_answer(emulator: Emulator, clien
         answer = stream.get_final_response()
     assert len(deltas) > 1
     assert "".join(deltas) == answer.output_text == "It is warm in Rome."
+
+
+class Advice(pydantic.BaseModel):
+    """What a structured answer says."""
+
+    clothes: list[str]
+    warm: bool
+
+
+class Weather(pydantic.BaseModel):
+    """The arguments of a tool."""
+
+    city: str
+
+
+ADVICE = '{"clothes": ["a coat"], "warm": false}'
+
+
+def test_structured_answers_and_calls_are_parsed_by_the_sdk(
+    emulator: Emulator, client: Any
+) -> None:
+    calls = [{"name": "Weather", "arguments": {"city": city}} for city in ("Köln", "Paris")]
+    emulator.reset([{"text": ADVICE, "calls": calls, "thinking": "Hm."}] * 2)
+    asked = ask(text_format=Advice, tools=[openai.pydantic_function_tool(Weather)])
+    answer = client.responses.parse(**asked)
+    with client.responses.stream(**asked) as stream:
+        events = list(stream)
+        streamed = stream.get_final_response()
+    for each in (answer, streamed):
+        assert each.output_parsed == Advice(clothes=["a coat"], warm=False)
+        cities = [item.parsed_arguments.city for item in each.output if "call" in item.type]
+        assert cities == ["Köln", "Paris"]
+    done = [each for each in events if each.type == "response.output_text.done"]
+    assert [each.parsed for each in done] == [answer.output_parsed]
+    text_format = emulator.requests[0].body["text"]["format"]
+    assert answer.to_dict()["text"]["format"] == text_format
+    assert answer.text.verbosity == "medium", "what is not set of an object has its usual value"
+
+
+def test_the_asynchronous_stream_helper_gathers_the_answer(emulator: Emulator) -> None:
+    emulator.reset([{"text": ADVICE, "calls": [{"name": "f", "arguments": {}}]}])
+
+    async def gather() -> Any:
+        async with (
+            openai.AsyncOpenAI(base_url=f"{emulator.url}/v1", api_key="k") as client,
+            client.responses.stream(**ask(text_format=Advice)) as stream,
+        ):
+            kinds = [each.type async for each in stream]
+            return kinds, await stream.get_final_response()
+
+    kinds, answer = asyncio.run(gather())
+    assert kinds[-1] == "response.completed"
+    assert (answer.output_parsed.warm, answer.output[1].name) == (False, "f")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+def test_an_answer_that_is_cut_short_says_why(
+    emulator: Emulator, client: Any, stream: bool
+) -> None:
+    emulator.reset([{"text": "It is", "finish": "length"}, {"text": "warm."}])
+    answer = client.responses.create(**ask(stream=stream))
+    if stream:
+        last = list(answer)[-1]
+        assert last.type == "response.incomplete"
+        answer = last.response
+    assert (answer.status, answer.output[0].status) == ("incomplete", "incomplete")
+    assert answer.incomplete_details.reason == "max_output_tokens"
+    assert answer.usage.output_tokens > 0
+    more = client.responses.create(**ask("Go on", previous_response_id=answer.id))
+    assert more.output_text == "warm.", "what was cut short is kept"
+
+
+def test_dashscope_tells_only_what_is_set_and_its_status_in_each_event(emulator: Emulator) -> None:
+    client = openai.OpenAI(base_url=f"{emulator.url}/compatible-mode/v1", api_key="k")
+    asked = ask(model="qwen-plus", instructions="Be brief.")
+    assert client.responses.create(**asked).output_text == "hi"
+    told = json.loads(emulator.requests[-1].response)
+    assert None not in told.values()
+    assert "truncation" not in told
+    assert told["instructions"] == "Be brief."
+    assert list(client.responses.create(**asked, stream=True))[-1].type == "response.completed"
+    sent = read_events(emulator.requests[-1].response)
+    assert {event.status for event in sent} == {200}
+    assert [event.id for event in sent] == [str(n + 1) for n in range(len(sent))]
+    assert sent[-1].name == "response.completed"
+
+
+def test_deepseek_tells_thoughts_whole_and_nothing_of_what_it_writes() -> None:
+    with Emulator([{"text": "Hi.", "thinking": "Hm."}] * 2, as_="api.deepseek.com") as emulator:
+        client = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key="k")
+        answer = client.responses.create(model="deepseek-v4-flash", input="x")
+        assert (answer.output[0].content[0].text, answer.output[0].summary) == ("Hm.", [])
+        assert set(answer.usage.to_dict()["input_tokens_details"]) == {"cached_tokens"}
+        events = list(client.responses.create(model="deepseek-v4-flash", input="x", stream=True))
+        thought = [each.delta for each in events if each.type == "response.reasoning_text.delta"]
+        assert "".join(thought) == "Hm."
 
 
 def test_an_answer_repeats_what_was_asked(client: Any) -> None:
@@ -261,6 +472,52 @@ def test_a_signed_thought_is_told_where_it_is_asked_for(emulator: Emulator, clie
 
 def ask_items(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
+
+
+# ----------------------------------------------------------------------------- DashScope's errors
+
+
+@pytest.fixture
+def sessions(emulator: Emulator) -> Any:
+    url = f"{emulator.url}/compatible-mode/v1"
+    return openai.OpenAI(base_url=url, api_key="k", max_retries=0)
+
+
+def test_dashscope_tells_what_is_wrong_flat_and_in_its_own_words(
+    emulator: Emulator, sessions: Any
+) -> None:
+    with pytest.raises(openai.BadRequestError):
+        sessions.responses.create(**ask(model="qwen-plus", previous_response_id="resp_x"))
+    told = json.loads(emulator.requests[-1].response)
+    assert set(told) == {"code", "message", "request_id"}
+    assert told["code"] == "InvalidParameter"
+    assert told["message"] == "Not found previous_response_id: resp_x"
+    with pytest.raises(openai.BadRequestError):
+        sessions.responses.create(model="qwen-plus", input=7)
+    assert json.loads(emulator.requests[-1].response)["code"] == "InvalidParameter"
+
+
+def test_dashscope_refuses_to_stream_with_an_event_under_status_200(
+    emulator: Emulator, sessions: Any
+) -> None:
+    asked = ask(model="qwen-plus", previous_response_id="resp_x", stream=True)
+    (event,) = sessions.responses.create(**asked)
+    assert (event.type, event.sequence_number) == ("response.failed", 0)
+    assert (event.response.status, event.response.error.code) == ("failed", "InvalidParameter")
+    assert event.response.error.message == "Not found previous_response_id: resp_x"
+    assert emulator.requests[-1].status == 400, "what was meant is kept"
+
+
+def test_dashscope_looks_up_and_deletes_as_documented(emulator: Emulator, sessions: Any) -> None:
+    kept = sessions.responses.create(**ask(model="qwen-plus"))
+    assert sessions.responses.retrieve(kept.id).output_text == "hi"
+    sessions.responses.delete(kept.id)
+    assert json.loads(emulator.requests[-1].response) == {"id": kept.id, "deleted": True}
+    with pytest.raises(openai.NotFoundError):
+        sessions.responses.retrieve(kept.id)
+    words = f"Response with id '{kept.id}' not found."
+    error = {"type": "InvalidParameter", "message": words}
+    assert json.loads(emulator.requests[-1].response) == {"error": error}
 
 
 # --------------------------------------------------------------------------------- conversations
@@ -312,6 +569,13 @@ def test_an_unknown_response_is_refused_in_openais_words(client: Any, store: boo
     error = caught.value
     assert error.body["message"] == f"Previous response with id '{name}' not found."
     assert (error.code, error.param) == ("previous_response_not_found", "previous_response_id")
+
+
+def test_an_input_is_judged_before_what_it_goes_on_with_is_looked_up(client: Any) -> None:
+    wrong = [{"role": "user", "content": [{"type": "bogus", "text": "x"}]}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(**ask(input=wrong, previous_response_id="resp_x"))
+    assert caught.value.param.startswith("input[0]")
 
 
 def test_a_reference_stands_for_the_item_that_was_kept(client: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
-from wiremark.emulator import Emulator
+from wiremark.emulator import Emulator, Reply
 
 pytestmark = pytest.mark.sdk
 
@@ -110,3 +110,110 @@ def test_the_client_retries_what_a_scenario_fails_once() -> None:
         )
         assert answer.choices[0].message.content == "at last"
         assert [record.status for record in emulator.requests] == [429, 200]
+
+
+# ---------------------------------------------------------------------- what a scenario lets happen
+
+SDKS = ("openai", "anthropic", "dashscope", "dashscope multimodal")
+Ask = Callable[[bool], Any]
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest, emulator: Emulator, dashscope: Any) -> Iterator[Ask]:
+    """Yield a call of an SDK, which waits for half a second; streamed or not, it is read out."""
+    said = [{"role": "user", "content": "a long question"}]
+    if request.param == "openai":
+        with openai_client(emulator).with_options(timeout=0.5) as client:
+            create = client.chat.completions.create
+            yield lambda stream: read(create(model="gpt-5.6", messages=said, stream=stream))
+    elif request.param == "anthropic":
+        with anthropic_client(emulator).with_options(timeout=0.5) as client:
+            make = client.messages.create
+            more = {"model": "claude-opus-5-5", "max_tokens": 9, "messages": said}
+            yield lambda stream: read(make(**more, stream=stream))
+    else:
+        api = dashscope.Generation
+        more = {"model": "qwen-plus", "messages": said, "result_format": "message"}
+        if request.param != "dashscope":
+            api = dashscope.MultiModalConversation
+            parts = [{"role": "user", "content": [{"text": "a long question"}]}]
+            more = {"model": "qwen3-vl-plus", "messages": parts}
+        yield lambda stream: read(api.call(**more, stream=stream, request_timeout=0.5))
+
+
+def read(answer: Any) -> list[Any]:
+    is_whole = hasattr(answer, "model_dump") or hasattr(answer, "status_code")
+    return [answer] if is_whole else list(answer)
+
+
+def raised(ask: Ask, stream: bool) -> list[str]:
+    """Return the names of the error that a call raises and of those that it is one of."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 which one is what the tests ask
+        ask(stream)
+    return [kind.__name__ for kind in type(caught.value).__mro__]
+
+
+@pytest.mark.parametrize("ask", SDKS, indirect=True)
+@pytest.mark.parametrize("reply", [Reply(delay=60), Reply(timeout=True)], ids=["late", "never"])
+def test_an_answer_that_does_not_come_is_a_timeout(
+    ask: Ask, reply: Reply, emulator: Emulator
+) -> None:
+    emulator.reset([reply, reply])
+    for stream in (False, True):
+        assert {"APITimeoutError", "ReadTimeout"} & set(raised(ask, stream))
+
+
+@pytest.mark.parametrize("ask", SDKS, indirect=True)
+def test_a_stream_that_stops_in_the_middle_is_a_timeout(ask: Ask, emulator: Emulator) -> None:
+    emulator.reset([Reply(text="a long answer", cut_after=2, timeout=True)])
+    names = {"APITimeoutError", "ReadTimeout", "ConnectionError"}
+    assert names & set(raised(ask, stream=True))
+
+
+@pytest.mark.parametrize("ask", SDKS, indirect=True)
+def test_a_stream_that_is_cut_is_an_error(ask: Ask, emulator: Emulator) -> None:
+    emulator.reset([Reply(text="a long answer", cut_after=2)])
+    names = {"APIConnectionError", "RemoteProtocolError", "ChunkedEncodingError"}
+    assert names & set(raised(ask, stream=True))
+
+
+@pytest.mark.parametrize("ask", SDKS, indirect=True)
+def test_an_answer_that_is_no_json_is_an_error(ask: Ask, emulator: Emulator) -> None:
+    emulator.reset([Reply(text="a long answer", malformed_at=0)])
+    assert "JSONDecodeError" in raised(ask, stream=False)
+
+
+@pytest.mark.parametrize("ask", SDKS[:2], indirect=True)
+def test_a_broken_event_is_an_error(ask: Ask, emulator: Emulator) -> None:
+    emulator.reset([Reply(text="a long answer", malformed_at=1)])
+    assert "JSONDecodeError" in raised(ask, stream=True)
+
+
+@pytest.mark.parametrize("ask", SDKS[2:], indirect=True)
+def test_dashscope_tells_of_a_broken_event_and_goes_on(ask: Ask, emulator: Emulator) -> None:
+    emulator.reset([Reply(text="a long answer", malformed_at=1)])
+    codes = [int(event.status_code) for event in ask(True)]
+    assert codes[:3] == [200, 400, 200]
+    assert codes[-1] == 200
+
+
+@pytest.mark.parametrize("ask", SDKS, indirect=True)
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, "RateLimitError"), (500, "InternalServerError")]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_is_raised_or_told_by_its_status(
+    request: pytest.FixtureRequest,
+    ask: Ask,
+    status: int,
+    kind: str,
+    stream: bool,
+    emulator: Emulator,
+) -> None:
+    emulator.reset([Reply(status=status)])
+    if "dashscope" in request.node.callspec.params["ask"]:
+        (answer,) = ask(stream)
+        assert answer.status_code == status
+        assert answer.code
+    else:
+        assert kind in raised(ask, stream)

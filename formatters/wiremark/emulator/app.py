@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from ..errors import OptionError
 from ..traffic.inspection import PREFIX, guarded, inspection_routes
 from ..traffic.loopback import LOOPBACK
-from .state import Answer, Arrived, EmulatorState
+from .arrivals import Arrived
+from .state import Answer, EmulatorState
 
 __all__ = ["create_app"]
 
@@ -47,7 +48,7 @@ def create_app(state: EmulatorState, *, hosts: frozenset[str] = LOOPBACK) -> Sta
 
     return Starlette(
         routes=[
-            *inspection_routes(state, hosts),
+            *inspection_routes(state, hosts, counter=state.counter, rules=state.rules),
             Route(f"{PREFIX}/clock", guarded(clock, hosts), methods=["POST"]),
             Route("/{path:path}", serve, methods=_METHODS),
         ]
@@ -105,7 +106,8 @@ class _Sent(Response):
                 "headers": self.raw_headers,
             }
         )
-        for number, event in enumerate(answer.events):
+        events = list(answer.events)
+        for number, event in enumerate(events):
             if number == reply.cut_after:
                 if reply.timeout:
                     await _gone(receive, None)
@@ -114,8 +116,10 @@ class _Sent(Response):
                 return
             data = (_broken(event) if number == reply.malformed_at else event).encode()
             answer.sent.append(data)
+            if number == len(events) - 1:
+                answer.finish()  # before the client can see the end and ask again
             await send({"type": "http.response.body", "body": data, "more_body": True})
-        answer.finish()  # before the client can see the end and ask again
+            await asyncio.sleep(0)  # or a client that has gone is noticed after the last event only
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,16 +1,21 @@
 """Responses that are kept, and the requests that go on with one: `previous_response_id`.
 
 What a request says is its input behind all that was said before; a cache is asked for that whole.
-`instructions` are of one request alone (openai 3.52.0, response_create_params). OpenAI's words for
-an id that it has not kept: maximhq/bifrost#2441 (2026-03-31), and bigduu/Bamboo-agent#64
-(2026-07-17) for `store: false`; for an item vercel/ai#7543 (2025-07-25). For a response that is
-looked up, and for a conversation, of which none is ever kept here, they are assumed to be alike.
+`instructions` are of one request alone (openai 3.52.0, response_create_params).
+
+OpenAI's words for what it has not kept: of a response that is gone on with maximhq/bifrost#2441
+(2026-03-31), of an item vercel/ai#7543 (2025-07-25), of a conversation, of which none is ever kept
+here, kangminlee-maker/local-OAuth-CLI-API-adapter (probed 2026-08-30: 404 without code and
+parameter, and what it goes on with is looked up after the input was judged), of a response that is
+looked up the tests of BerriAI/litellm. DashScope's: yobo2u/omugw, docs/research (probed
+2026-09-27), and retrieve-a-response and delete-a-response in Model Studio's reference. All read
+2026-11-21.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -21,17 +26,18 @@ from ..prefix import as_items
 from ..replay.cache import CacheRequest
 from ..rules import DASHSCOPE_SESSION
 from ..sse import EventReader
-from ..traffic.services import Service
+from ..traffic.services import Family, Service, service_at
 from .failures import Failure
 
 if TYPE_CHECKING:
     from ..rules import CacheRules
     from ..traffic.records import Record
 
-__all__ = ["Conversations", "narrowed"]
+__all__ = ["Conversations", "flattened", "narrowed"]
 
 _PATH: Final = "/responses/"
 _SESSION: Final = "x-dashscope-session-cache"
+_ENDED: Final = ("completed", "incomplete")
 _MOST: Final = 1000
 """How many responses are kept, the latest."""
 
@@ -56,6 +62,7 @@ class Conversations:
         self._kept: dict[str, _Kept] = {}
         self._items: dict[str, Any] = {}
         self._under_way: dict[int, tuple[dict[str, Any], str]] = {}
+        self._wholes: dict[int, dict[str, Any]] = {}
 
     def open(self, record: Record) -> Failure | None:
         """Take up a request; return the error if what it goes on with is not there."""
@@ -76,15 +83,14 @@ class Conversations:
         if isinstance(before, str):
             kept = self._kept.get(before)
             if kept is None:
-                return Failure(
-                    400,
-                    f"Previous response with id '{before}' not found.",
-                    code="previous_response_not_found",
-                    param="previous_response_id",
-                )
+                return _unknown_before(before, record)
             rest = {key: value for key, value in body.items() if key != "previous_response_id"}
             whole, session = {**rest, "input": [*kept.items, *items]}, kept.session
         self._under_way[record.index] = (whole, session)
+        if whole is not body:
+            self._wholes[record.index] = whole
+            for old in list(self._wholes)[:-_MOST]:
+                del self._wholes[old]
         return None
 
     def _resolved(self, items: list[Any]) -> list[Any] | Failure:
@@ -102,14 +108,13 @@ class Conversations:
 
     def whole(self, record: Record) -> dict[str, Any] | None:
         """Return the body with all that it goes on with, `None` if it begins a conversation."""
-        whole, _ = self._under_way.get(record.index, (None, ""))
-        return None if whole is record.body else whole
+        return self._wholes.get(record.index)
 
     def rules(self, record: Record) -> CacheRules | None:
         """Return the rules of DashScope's session cache where a request turns it on."""
         asked = {name.lower(): value for name, value in record.headers}.get(_SESSION, "")
-        told = record.host is not None and record.host.endswith(".aliyuncs.com")
-        return DASHSCOPE_SESSION if told and asked.lower() == "enable" else None
+        told = _is_dashscopes(record.host) and asked.lower() == "enable"
+        return DASHSCOPE_SESSION if told else None
 
     def asked(self, record: Record) -> CacheRequest | None:
         """Return what the cache is asked for a request, `None` for one that was not taken up.
@@ -129,7 +134,7 @@ class Conversations:
     def end(self, record: Record, response: Mapping[str, Any]) -> None:
         """Keep a response unless the request asked not to; a failed one is not kept either."""
         whole, session = self._under_way.pop(record.index, ({}, ""))
-        if record.body.get("store") is False or response.get("status") != "completed":
+        if record.body.get("store") is False or response.get("status") not in _ENDED:
             return
         name = str(response["id"])
         given = as_items(record.body.get("input"))
@@ -159,19 +164,36 @@ class Conversations:
 
     # -------------------------------------------------------------------------------- looking up
 
-    def look(self, method: str, path: str) -> dict[str, Any] | Failure | None:
+    def look(self, method: str, path: str, family: Family) -> dict[str, Any] | Failure | None:
         """Return a kept response, its input, or that it is deleted; `None` for other paths."""
+        dashscopes = family == "compatible"
         _, found, name = path.rstrip("/").partition(_PATH)
         name, _, rest = unquote(name).partition("/")
         if not found or (method, rest) not in _LOOKS:
             return None
         kept = self._kept.get(name)
         if kept is None:
-            return Failure(404, f"Response with id '{name}' not found.")
+            failure = Failure(404, f"Response with id '{name}' not found.")
+            if dashscopes:
+                failure = replace(failure, type="InvalidParameter", shape="edge")
+            return failure
         if method == "DELETE":
             self._forget(name)
-            return {"id": name, "object": "response", "deleted": True}
+            kind = {} if dashscopes else {"object": "response"}
+            return {"id": name, **kind, "deleted": True}
         return _listed(kept) if rest else kept.response
+
+
+def _unknown_before(name: str, record: Record) -> Failure:
+    if _is_dashscopes(record.host):
+        return Failure(400, f"Not found previous_response_id: {name}")
+    words = f"Previous response with id '{name}' not found."
+    code, param = "previous_response_not_found", "previous_response_id"
+    return Failure(400, words, code=code, param=param)
+
+
+def _is_dashscopes(host: str | None) -> bool:
+    return host is not None and host.endswith(".aliyuncs.com")
 
 
 def _refers(item: Any) -> bool:
@@ -212,7 +234,8 @@ def _response_in(sent: bytes) -> dict[str, Any] | None:
         reader = EventReader()
         told = [each.data for each in (*reader.feed(sent), *reader.close())]
         last = _loaded(told[-1]) if told else None
-        if isinstance(last, dict) and last.get("type") == "response.completed":
+        ends = [f"response.{each}" for each in _ENDED]
+        if isinstance(last, dict) and last.get("type") in ends:
             found = last["response"]
     whole = isinstance(found, dict) and found.get("object") == "response"
     return found if whole else None
@@ -223,6 +246,22 @@ def _loaded(data: bytes | str) -> Any:
         return jsontext.loads(data)
     except SerializationError:
         return None
+
+
+def flattened(failure: Failure, record: Record, family: Family) -> Failure:
+    """Return a refusal as DashScope tells it of Responses: as in its own protocol."""
+    service = service_at(record.path)
+    if family != "compatible" or service is None or service.wire != "responses" or failure.shape:
+        return failure
+    return replace(failure, code=_CODES.get(failure.status, failure.code), shape="native")
+
+
+_CODES: Final[Mapping[int, str]] = {
+    400: "InvalidParameter",
+    401: "InvalidApiKey",
+    404: "Not Found",
+    405: "Method Not Allowed",
+}
 
 
 def narrowed(failure: Failure, finding: Finding, service: Service) -> Failure:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from ..traffic.services import Service, Wire
+from ..traffic.records import Record
+from ..traffic.services import Family, Service, Wire, service_at
 from .chat import chat_answer, chat_events
 from .messages import messages_answer, messages_events
-from .native import native_answer, native_events
-from .responses import responses_answer, responses_events
+from .native import native_answer, native_error_event, native_events
+from .responses import failed_event, responses_answer, responses_events
 from .saying import Saying
 
-__all__ = ["events_of", "streams", "whole_of"]
+__all__ = ["events_of", "refusing_event", "streams", "whole_of"]
 
 Body: TypeAlias = dict[str, Any]
 Header: TypeAlias = Callable[[str], "str | None"]
@@ -39,18 +40,14 @@ def _by_header(body: Body, header: Header) -> bool:  # noqa: ARG001 the form's
 
 
 _FORMS: Final[Mapping[Wire, _Form]] = {
-    "chat": _Form(lambda said, service, _: chat_answer(said, service), chat_events, _by_body),
+    "chat": _Form(chat_answer, chat_events, _by_body),
     "messages": _Form(
-        lambda said, *_: messages_answer(said),
+        lambda said, service, _: messages_answer(said, service),
         lambda said, service, _: messages_events(said, service),
         _by_body,
     ),
     "native": _Form(native_answer, native_events, _by_header),
-    "responses": _Form(
-        lambda said, _, body: responses_answer(said, body),
-        lambda said, _, body: responses_events(said, body),
-        _by_body,
-    ),
+    "responses": _Form(responses_answer, responses_events, _by_body),
 }
 
 
@@ -67,3 +64,20 @@ def whole_of(said: Saying, service: Service, body: Body) -> Body:
 def events_of(said: Saying, service: Service, body: Body) -> Iterator[str]:
     """Yield the events of a stream, one SSE text each."""
     return _FORMS[service.wire].events(said, service, body)
+
+
+def refusing_event(record: Record, family: Family, body: Body) -> str | None:
+    """Return the event with which DashScope refuses to stream, under status 200.
+
+    `None` where a refusal is told whole. `body` is that of the refusal.
+    """
+    if not record.stream or record.status != 400:
+        return None
+    if family == "native":
+        return native_error_event(record.status, body)
+    service = service_at(record.path)
+    if family != "compatible" or service is None or service.wire != "responses":
+        return None
+    error = (body["code"], body["message"])
+    said = Saying(record.index, record.model or "", "", "", (), {}, error)
+    return failed_event(said, replace(service, family=family), record.body)

@@ -72,6 +72,7 @@ class Reply:
     malformed_at: which event of a stream, from 0 on, is broken JSON; of a plain answer 0 is all
     retry_after: the seconds in the header of that name
     match: the requests that it is meant for; any, if not given
+    finish: `length` for an answer that a limit of tokens has cut short, in the provider's words
     """
 
     text: str | None = None
@@ -87,8 +88,11 @@ class Reply:
     retry_after: int | None = None
     match: Match | None = None
     error: str = ""
+    finish: str = ""
 
     def __post_init__(self) -> None:
+        if self.finish not in ("", "length"):
+            raise _bad("finish", f"{self.finish!r} is not 'length'")
         if self.error and self.error not in ERRORS:
             raise _bad("error", f"{self.error!r} is none of {', '.join(sorted(ERRORS))}")
         if type(self.status) is not int or not (self.status == 200 or 400 <= self.status <= 599):

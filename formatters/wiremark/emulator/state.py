@@ -5,7 +5,6 @@ Knows no socket and no framework. All calls come from one thread; `requests` may
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,18 +20,27 @@ from ..traffic.judging import all_findings, refusal
 from ..traffic.log import RequestLog
 from ..traffic.records import Record
 from ..traffic.secrets import masked_headers, masked_query
-from ..traffic.services import Family, Service, family_at, host_named, service_at, service_for
+from ..traffic.services import (
+    Family,
+    Service,
+    family_at,
+    host_named,
+    service_at,
+    service_for,
+)
 from .access import Keys, decoded, version_refusal
+from .arrivals import HOST, Arrived, account_of, addressed
 from .clock import VirtualClock
-from .conversations import Conversations, narrowed
+from .conversations import Conversations, flattened, narrowed
 from .counting import output_tokens, usage_of
 from .failures import Failure, bad_json, body_of, from_finding, known, simple, words_of
-from .forms import events_of, streams, whole_of
+from .forms import events_of, refusing_event, streams, whole_of
 from .messages import counted, counting_at, not_counted
 from .models import models_answer, models_family
-from .native import native_error_event
-from .saying import Saying, last_user_text, named
+from .native import wrong_endpoint
+from .saying import Saying, choices_asked, last_user_text, named
 from .scenario import ECHO, Reply, Scenario
+from .threads import Threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,28 +49,12 @@ if TYPE_CHECKING:
     from ..replay.tokens.counter import TokenCounter
     from ..rules import CacheRules
 
-__all__ = ["Answer", "Arrived", "EmulatorState"]
+__all__ = ["Answer", "EmulatorState"]
 
 _JSON: Final = "application/json"
 _EVENTS: Final = "text/event-stream; charset=utf-8"
 _AT_ONCE: Final = Reply(delay=0.0, pause=0.0)
 _LISTED: Final = ("qwen-plus", "qwen3.7-max", "gpt-5.6", "claude-opus-5-5", "deepseek-v3.2")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A request as it came; `too_large` if its body was not kept for its size."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: Sequence[tuple[str, str]] = ()
-    raw: bytes = b""
-    too_large: bool = False
-
-    def header(self, name: str) -> str | None:
-        """Return the value of a header."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
 
 
 @dataclass(slots=True)
@@ -123,7 +115,7 @@ class EmulatorState:
         self.models = None if models is None else tuple(models)
         self._keys = Keys(keys)
         self.max_body = max_body
-        self._rules, self._arm, self._counter = rules, arm, counter
+        self.rules, self._arm, self.counter = rules, arm, counter
         self._host = host_named(as_)
         self._kept: deque[Record] = deque(maxlen=keep)
         self.latency = latency
@@ -143,9 +135,10 @@ class EmulatorState:
         To be called between requests.
         """
         self.scenario = scenario if isinstance(scenario, Scenario) else Scenario(scenario or ())
-        self.cache = PrefixCache(self._rules, arm=self._arm, counter=self._counter)
+        self.cache = PrefixCache(self.rules, arm=self._arm, counter=self.counter)
         self._kept.clear()
         self._conversations = Conversations()
+        self._threads = Threads()
         if self._log is None:  # in a file numbers are not given twice
             self._count = 0
 
@@ -157,6 +150,10 @@ class EmulatorState:
     def now(self) -> float:
         """Return the seconds of the clock."""
         return self.clock.now()
+
+    def whole(self, record: Record) -> dict[str, Any] | None:
+        """Return a body with all that it goes on with, `None` if it begins a conversation."""
+        return self._conversations.whole(record) or self._threads.whole(record)
 
     @property
     def problems(self) -> list[str]:
@@ -172,7 +169,7 @@ class EmulatorState:
 
     def handle(self, arrived: Arrived) -> Answer:
         """Answer a request; nothing raises."""
-        answer = self._handle(arrived)
+        answer = self._handle(addressed(arrived))
         finish = answer.finish
         answer.finish = lambda: self._end(answer, finish)
         return answer
@@ -187,7 +184,7 @@ class EmulatorState:
             headers=masked_headers(arrived.headers),
             raw=arrived.raw,
             started=time.time(),
-            account=_account(arrived),
+            account=account_of(arrived),
         )
         self._count += 1
         self._kept.append(record)
@@ -197,7 +194,7 @@ class EmulatorState:
         family = models_family(family_at(arrived.path), arrived.query, version)
         try:
             if service is not None:
-                host = host_named(arrived.header("x-wiremark-host")) or self._host
+                host = host_named(arrived.header(HOST)) or self._host
                 service = service_for(service, host, version)
                 family = service.family
             refused = self._keys.refusal(arrived.header, family)
@@ -222,19 +219,18 @@ class EmulatorState:
         record.stream = not counts and streams(service, body, arrived.header)
         if isinstance(body.get("model"), str):
             record.model = body["model"]
+        unfit = self._unfit(arrived, record, service, counts=counts)
         judged = self._judge_later(record, service, counts=counts)
-        if service.wire == "messages" and service.host is None:
-            wrong = version_refusal(arrived.headers)
-            if wrong is not None:
-                return self._refuse(record, family, wrong)
+        if unfit is not None:
+            return self._refuse(record, family, unfit)
         failure = self._refusal(record, service, judged)
         if counts:
             failure = not_counted(body, service) or failure
         if failure is not None:
             return self._refuse(record, family, failure)
-        if self.models is not None and record.model not in self.models:
-            unknown = known(family, "unknown-model", model=record.model or "")
-            return self._refuse(record, family, unknown)
+        unserved = self._unserved(record, service)
+        if unserved is not None:
+            return self._refuse(record, family, unserved)
         if counts:
             return self._count_tokens(record, service)
         record.reply, reply = self.scenario.take_numbered(record.model or "", record.path, body)
@@ -259,22 +255,38 @@ class EmulatorState:
             return bad_json(family, str(error))
         return None if isinstance(record.body, dict) else bad_json(family, "it is no object")
 
+    def _unfit(
+        self, arrived: Arrived, record: Record, service: Service, *, counts: bool
+    ) -> Failure | None:
+        """Return why a request to Anthropic is refused before its body is judged, if it is."""
+        if service.wire != "messages" or service.host is not None:
+            return None
+        wrong = version_refusal(arrived.headers)
+        return wrong if wrong is not None or counts else self._threads.open(record, service)
+
     def _refusal(self, record: Record, service: Service, judged: dict[str, Any]) -> Failure | None:
         """Return the error for which a body is refused, and what it goes on with, if it does."""
-        if service.wire == "responses":
-            failure = self._conversations.open(record)
-            if failure is not None:
-                return failure
+        opened = self._conversations.open(record) if service.wire == "responses" else None
         for body in (judged, self._conversations.whole(record)):
-            refused = None if body is None else refusal(body, service, self._rules)
+            refused = None if body is None else refusal(body, service, self.rules)
             if refused is not None:
                 return narrowed(from_finding(refused, service.family), refused, service)
+        return opened
+
+    def _unserved(self, record: Record, service: Service) -> Failure | None:
+        """Return the error for a model that is not to be had at all, or not at this path."""
+        model = record.model or ""
+        if self.models is not None and record.model not in self.models:
+            return known(service.family, "unknown-model", model=model)
+        if service.wire == "native" and wrong_endpoint(model, service):
+            return known(service.family, "unknown-path")
         return None
 
     def _judge_later(self, record: Record, service: Service, *, counts: bool) -> dict[str, Any]:
         """Let findings be told when they are asked for; return the body that is judged."""
         judged: dict[str, Any] = counted(record.body) if counts else record.body
-        rules = self._rules
+        judged = self._threads.whole(record) or judged
+        rules = self.rules
         record.find = lambda: all_findings(judged, service, rules)
         return judged
 
@@ -285,34 +297,42 @@ class EmulatorState:
     ) -> Answer:
         """Answer with a reply; a `failure` is what its stream ends with."""
         body = record.body
-        rules = self._rules or self._conversations.rules(record)
+        rules = self.rules or self._conversations.rules(record)
         rules = rules or self._rules_of(service, record.model)
         record.rules = rules.name
         asked = self._asked(record)
         at = record.at
         delay, pause = self._pace(reply)
         later = record.stream or delay > 0 or reply.timeout
+        cache = self.cache  # a reset before the end of the answer makes another one
         try:
             # What an answer under way will write is not there yet: it is written at its end.
-            look = self.cache.lookup if later else self.cache.request
-            result = record.predicted = look(asked, at=at)
+            result = (
+                cache.lookup(asked, at=at, renews=True) if later else cache.request(asked, at=at)
+            )
+            record.predicted = result
         except WiremarkError as refused:
             return self._refuse(record, service.family, Failure(400, str(refused)))
 
         def finish() -> None:
             if later:
-                self.cache.request(asked, at=at, ends_at=record.ends_at)
+                cache.request(asked, at=at, ends_at=record.ends_at)
             if service.wire == "responses":
                 self._conversations.end(record, whole_of(said, service, body))
+            if service.wire == "messages":
+                self._threads.end(record, service, whole_of(said, service, body))
 
         text = reply.text
         if text is None:
             text = "" if reply.calls else last_user_text(body)
         thought = output_tokens(Reply(), reply.thinking) if reply.thinking else 0
-        usage = usage_of(service, rules.name, result, output_tokens(reply, text), thought)
-        calls = named(reply, record.index)
+        count = choices_asked(body) if service.wire in ("chat", "native") else 1
+        output = output_tokens(reply, text) * count
+        usage = usage_of(service, rules.name, result, output, thought * count)
+        calls = named(reply, record.index, service.wire)
         error = None if failure is None else _late(failure)
-        said = Saying(record.index, record.model or "", text, reply.thinking, calls, usage, error)
+        words = (text, reply.thinking, calls)
+        said = Saying(record.index, record.model or "", *words, usage, error, reply.finish)
         record.answered = usage
         record.status = 200
         answer = Answer(record, 200, reply=reply, delay=delay, pause=pause, finish=finish)
@@ -350,13 +370,15 @@ class EmulatorState:
     ) -> Answer:
         tag = f"{record.index:08d}"
         self._conversations.drop(record)
+        self._threads.drop(record)
+        failure = flattened(failure, record, family)
         record.status, record.error = failure.status, words_of(failure, f"emulated-{tag}")
         body = body_of(failure, family, f"emulated-{tag}")
         delay, pause = self._pace(reply)
         answer = Answer(record, failure.status, reply=reply, delay=delay, pause=pause)
-        if family == "native" and record.stream and failure.status == 400:
-            answer.status = 200
-            answer.events = iter([native_error_event(failure.status, body)])
+        event = refusing_event(record, family, body)
+        if event is not None:
+            answer.status, answer.events = 200, iter([event])
         else:
             answer.body = jsontext.dumpb(body)
         self._head(answer, tag, family)
@@ -424,6 +446,8 @@ class EmulatorState:
         if service is None or record.protocol is None or not isinstance(body, dict):
             return
         service = replace(service, protocol=record.protocol, host=record.host)
+        if record.predicted is not None and counting is None:
+            self._threads.open(record, service)
         self._judge_later(record, service, counts=counting is not None)
         if record.reply is not None:
             self.scenario.mark_given(record.reply, record.model or "", record.path, body)
@@ -432,6 +456,7 @@ class EmulatorState:
             self.cache.request(self._asked(record), at=record.at, ends_at=ends_at)
             if opened:
                 self._conversations.happened(record)
+            self._threads.happened(record, service)
 
     # -------------------------------------------------------------------------- all other paths
 
@@ -443,7 +468,7 @@ class EmulatorState:
             answer = self._refuse(record, family, known(family, "wrong-method", **asked))
             answer.headers["allow"] = "POST"
             return answer
-        kept = self._conversations.look(arrived.method, arrived.path)
+        kept = self._conversations.look(arrived.method, arrived.path, family)
         if isinstance(kept, Failure):
             return self._refuse(record, family, kept)
         if kept is not None:
@@ -467,8 +492,9 @@ class EmulatorState:
     def _asked(self, record: Record) -> CacheRequest:
         """Return what the cache is asked for a request."""
         asked = self._conversations.asked(record)
+        body = self._threads.whole(record) or record.body
         return asked or CacheRequest(
-            record.body, record.protocol, record.host, model=record.model, account=record.account
+            body, record.protocol, record.host, model=record.model, account=record.account
         )
 
     def _rules_of(self, service: Service, model: str | None) -> CacheRules:
@@ -491,10 +517,3 @@ def _late(failure: Failure) -> tuple[str, str]:
     """Return code and message of an error inside a stream that has begun well."""
     code = "rate_limit_exceeded" if failure.status == 429 else "server_error"
     return code, failure.message
-
-
-def _account(arrived: Arrived) -> str:
-    """Return a name for the owner of the key, from which the key cannot be told."""
-    key = arrived.header("authorization") or arrived.header("x-api-key") or ""
-    key = key.removeprefix("Bearer ").strip()
-    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""

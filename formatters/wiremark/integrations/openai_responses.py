@@ -5,10 +5,12 @@
     reply = formatter.parse_response(chat_completion(response))
 
 System texts become messages of the input, since `instructions` take no mark. What Responses do by
-default and chat does not is switched off: tools are not strict, and nothing is stored, unless the
-request says so (https://developers.openai.com/api/docs/guides/migrate-to-responses, read
-2026-11-21). Thoughts are not sent: OpenAI takes back only what it signed, and chat does not carry
-that. Fields are those of openai 3.52.0, types/responses; the SDK is not needed.
+default and chat does not is switched off, unless the request says so: tools are strict
+(https://github.com/crmne/ruby_llm/issues/843, 2026-07-13, which quotes OpenAI's definitions;
+https://github.com/open-webui/open-webui/pull/30046, 2026-09-15), and answers are stored (`store` of
+the SDK's response_create_params: "Defaults to true when omitted"). Thoughts are not sent: OpenAI
+takes back only what it signed, and chat does not carry that. Fields are those of openai 3.52.0,
+types/responses; the SDK is not needed.
 """
 
 from __future__ import annotations
@@ -82,11 +84,17 @@ def responses_body(request: Request | Mapping[str, Any]) -> ResponsesBody:
     body |= _settings(rest, writer)
     for key, value in rest.items():
         if value != _SILENT.get(key, _NO_VALUE):
-            writer.lose(key, f"`{key}` has no field in Responses")
+            known = key in _NOT_IN_SDK
+            what = "is no argument of the SDK's" if known else "has no field in Responses"
+            writer.lose(key, f"`{key}` {what}", _EXTRA if known else "")
     return ResponsesBody(body, tuple(writer.findings), MappingProxyType(dict(writer.moved)))
 
 
 _NO_VALUE: Final = object()
+_NOT_IN_SDK: Final = ("frequency_penalty", "presence_penalty")
+"""Fields that OpenAI knows (Open Responses of 2026-04-24), and refuses for GPT-5.6 (probed
+2026-08-30, kangminlee-maker/local-OAuth-CLI-API-adapter; both read 2026-11-21)."""
+_EXTRA: Final = "where the model takes it, send it in extra_body"
 
 
 def _settings(rest: dict[str, Any], writer: _Writer) -> dict[str, Any]:

@@ -139,15 +139,22 @@ class PrefixCache:
         place.threads.append(thread)
         return result
 
-    def lookup(self, request: Mapping[str, Any] | CacheRequest, *, at: float) -> CacheResult:
-        """Return what a request would read and write at a moment; nothing is written or renewed."""
+    def lookup(
+        self, request: Mapping[str, Any] | CacheRequest, *, at: float, renews: bool = False
+    ) -> CacheResult:
+        """Return what a request would read and write at a moment; nothing is written.
+
+        `renews`: the request has begun, so that what it reads lives on, whenever it ends.
+        """
         body, place, first = self._place_of(request)
         thread = _Thread(self._layout(place))
         thread.layout.read(body)
         before, common, departure = self._nearest(place, thread)
-        return Serving(self._settings, place.shelf, thread.layout, body, at).answer(
-            before, common, departure, first
-        )
+        serving = Serving(self._settings, place.shelf, thread.layout, body, at)
+        result = serving.answer(before, common, departure, first)
+        if renews and result.rejected is None:
+            serving.renew_hit()
+        return result
 
     # ------------------------------------------------------------------- where a request belongs
 

@@ -231,18 +231,23 @@ class Serving:
     def _kept_for(self) -> float:
         return self.settings.implicit_ttl
 
-    def _renew_read(self, ends_at: float) -> None:
-        """Renew what was read, and what stands before it at marks of the request."""
-        hit, chain, marks = self.hit, self.layout.chain, self.marking.marks
+    def renew_hit(self) -> None:
+        """Renew what was read, as of the start of the request."""
+        hit = self.hit
         if hit.entry is not None:
-            behind = next((mark for mark in marks if mark.depth >= hit.depth), None)
-            self._renew(hit.entry, behind)
+            behind = (mark for mark in self.marking.marks if mark.depth >= hit.depth)
+            self._renew(hit.entry, next(behind, None))
         if hit.leaf is not None:
             hit.leaf.expires = max(hit.leaf.expires, self.at + self._kept_for)
+
+    def _renew_read(self, ends_at: float) -> None:
+        """Renew what was read, and what stands before it at marks of the request."""
+        self.renew_hit()
         if not self.reading.renews_marked:
             return
-        for mark in marks:
-            if mark.depth > hit.depth:
+        chain = self.layout.chain
+        for mark in self.marking.marks:
+            if mark.depth > self.hit.depth:
                 break
             entry = self.shelf.get(chain[mark.depth - 1], mark.depth)
             if entry is not None and entry.is_live(self.at):

@@ -222,12 +222,19 @@ def _request(
         duration=duration,
         model=unquote(named[1]) if named else None,
         session=session,
-        partial=any(body.get(key) is not None for key in _GOES_ON),
+        partial=_goes_on(body),
     )
 
 
 _GOES_ON: Final = ("previous_response_id", "conversation")
 """Fields of OpenAI's Responses for what the provider has kept."""
+
+
+def _goes_on(body: Mapping[str, Any]) -> bool:
+    """Say whether the provider puts what it has kept before what a body holds."""
+    thread = body.get("thread")  # Anthropic's
+    continued = isinstance(thread, dict) and thread.get("type") == "continue"
+    return continued or any(body.get(key) is not None for key in _GOES_ON)
 
 
 def _has_messages(body: Mapping[str, Any]) -> bool:

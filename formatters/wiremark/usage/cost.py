@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from ..rules import CacheRules, select_rules
+from ..rules import DASHSCOPE_SESSION, CacheRules, select_rules
 from ..rules.prices import (
     DASHSCOPE_PRICES,
     PRICE_REGIONS,
@@ -155,6 +155,8 @@ def _on_dashscope(
     protocol = _protocol(usage, protocol)
     rules = select_rules(protocol, host=_HOST, model=model).rules
     is_explicit = _is_explicit(usage, explicit, protocol, notes)
+    if is_explicit and protocol == "openai-responses":  # what is written there is a session's
+        rules = DASHSCOPE_SESSION
     read = _read_price(rules, tier, model, explicit=is_explicit)
     short, hour = _write_price(rules, tier, None), _write_price(rules, tier, "1h")
     for tokens, amount, what in (
