@@ -188,7 +188,7 @@ def test_the_samples_are_official_requests(
 # ---------------------------------------------------------------- derived from an installed SDK
 
 
-@pytest.mark.parametrize("name", ["openai", "anthropic", "openrouter", "bedrock"])
+@pytest.mark.parametrize("name", ["openai", "responses", "anthropic", "openrouter", "bedrock"])
 def test_a_derived_file_is_what_the_sdk_of_its_version_says(
     name: str, tooling: SimpleNamespace
 ) -> None:

@@ -55,6 +55,19 @@ def requests(found: Iterable[TraceRequest | Finding]) -> list[TraceRequest]:
 # Bodies and records.
 
 
+@pytest.mark.parametrize(
+    ("more", "partial"),
+    [
+        ({}, False),
+        ({"thread": {"type": "create"}}, False),
+        ({"thread": None}, False),
+        ({"thread": {"type": "continue", "previous_message_id": "msg_1"}}, True),
+    ],
+)
+def test_a_body_that_continues_a_thread_is_a_part_of_what_was_sent(more, partial):
+    assert one({**BODY, **more}).partial is partial
+
+
 def test_a_line_is_a_body():
     request = one(BODY)
     assert request.body == BODY

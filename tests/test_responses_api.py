@@ -30,7 +30,7 @@ from wiremark.rules import (
     select_rules,
 )
 from wiremark.traffic.records import Record
-from wiremark.validation import compare_prefix, detect_protocol, validate
+from wiremark.validation import compare_prefix, detect_protocol, judge, validate
 
 FORM = "openai-responses"
 MARK = {"mode": "explicit"}
@@ -279,6 +279,48 @@ def test_what_is_wrong_is_found(value: Any, found: tuple[str, str]) -> None:
     assert found in codes(value)
 
 
+@pytest.mark.parametrize("name", ["prompt_cache_options", "text", "tool_choice", "tools", "user"])
+def test_null_is_taken_for_a_field_that_is_not_set(name: str) -> None:
+    # Measured at OpenAI on 2026-08-30; LlamaIndex sends `user: null` with every request.
+    assert codes(body(user("a"), **{name: None})) == []
+    assert codes(body(user("a"), **{name: 1})) == [("wrong-type", name)]
+
+
+MOVED = (
+    "Unsupported parameter: 'messages'. In the Responses API, this parameter has moved to 'input'."
+    " Try again with the new parameter. See the API documentation for more information:"
+    " https://platform.openai.com/docs/api-reference/responses/create."
+)
+
+
+@pytest.mark.parametrize("model", ["gpt-5.6", "gpt-4.1"])
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("n", 2, "Unknown parameter: 'n'."),
+        ("seed", 1, "Unknown parameter: 'seed'."),
+        ("logprobs", True, "Unknown parameter: 'logprobs'."),
+        ("max_tokens", 16, "Unknown parameter: 'max_tokens'."),
+        ("stop", ["ZZ"], "Unknown parameter: 'stop'. Did you mean 'store'?"),
+        (
+            "messages",
+            [{"role": "user", "content": "ping"}],
+            MOVED,
+        ),
+    ],
+)
+def test_openai_refuses_in_responses_what_chat_alone_has(
+    model: str, name: str, value: Any, words: str
+) -> None:
+    asked = {**body(user("a")), "model": model}
+    assert validate(asked, FORM) == ()
+    [found] = validate({**asked, name: value}, FORM)
+    assert (found.code, found.path, found.severity) == ("refused-field", name, "error")
+    assert found.provider_text == words
+    assert validate({**asked, "model": "qwen-plus", name: value}, FORM, host="vllm.local") == ()
+    assert validate({**asked, "presence_penalty": 0.5, "frequency_penalty": 0.5}, FORM) == ()
+
+
 def test_refusals_of_calls_are_quoted_from_openai() -> None:
     [orphan] = validate(body(output("a")), FORM)
     [unanswered] = validate(body(call()), FORM)
@@ -291,6 +333,17 @@ def test_an_output_may_answer_what_the_request_goes_on_with(more: dict[str, Any]
     assert codes(body(output("a"), **more)) == []
     refers = {"type": "item_reference", "id": "fc_1"}
     assert codes(body(refers, output("a"))) == []
+
+
+@pytest.mark.parametrize("more", [{"previous_response_id": "resp_1"}, {"conversation": "conv"}])
+def test_how_much_stands_before_a_mark_cannot_be_told_of_a_request_that_goes_on(
+    more: dict[str, Any],
+) -> None:
+    marked = body(user(text("And then?", prompt_cache_breakpoint=MARK)))
+    assert codes(marked) == [("under-minimum", "input[0].content[0]")]
+    verdict = judge({**marked, **more}, FORM)
+    assert verdict.findings == ()
+    assert [each.code for each in verdict.abstentions] == ["under-minimum"]
 
 
 def test_kimi_refuses_breakpoints_in_responses_as_in_chat() -> None:
@@ -588,6 +641,13 @@ def test_what_has_no_place_is_named() -> None:
     assert {(each.code, each.severity) for each in made.findings} == {("not-carried", "note")}
 
 
+def test_what_only_the_sdk_does_not_know_may_be_sent_beside() -> None:
+    made = responses_body(chat({"role": "user", "content": "u"}, presence_penalty=0.5))
+    assert "presence_penalty" not in made.body
+    (finding,) = made.findings
+    assert (finding.path, "extra_body" in finding.advice) == ("presence_penalty", True)
+
+
 def part(words: str, **more: Any) -> dict[str, Any]:
     return {"type": "text", "text": words, **more}
 
@@ -799,8 +859,8 @@ def test_a_thousand_responses_are_kept_the_latest() -> None:
     conversations = Conversations()
     for index in range(1001):
         kept(conversations, index, body(user("a")))
-    assert isinstance(conversations.look("GET", "/v1/responses/resp_0"), Failure)
-    assert isinstance(conversations.look("GET", "/v1/responses/resp_1"), dict)
+    assert isinstance(conversations.look("GET", "/v1/responses/resp_0", "openai"), Failure)
+    assert isinstance(conversations.look("GET", "/v1/responses/resp_1", "openai"), dict)
 
 
 def test_input_items_are_listed_the_last_one_first() -> None:
@@ -813,7 +873,7 @@ def test_input_items_are_listed_the_last_one_first() -> None:
         previous_response_id=first,
     )
     second = kept(conversations, 1, asked)
-    listed = conversations.look("GET", f"/v1/responses/{second}/input_items")
+    listed = conversations.look("GET", f"/v1/responses/{second}/input_items", "openai")
     assert isinstance(listed, dict)
     assert [item["type"] for item in listed["data"]] == [
         "function_call_output",
@@ -824,7 +884,7 @@ def test_input_items_are_listed_the_last_one_first() -> None:
     assert listed["data"][2]["content"] == [text("b")]
     assert listed["first_id"] == listed["data"][0]["id"]
     prompted = kept(conversations, 2, {"model": "m", "prompt": {"id": "p"}})
-    empty = conversations.look("GET", f"/v1/responses/{prompted}/input_items")
+    empty = conversations.look("GET", f"/v1/responses/{prompted}/input_items", "openai")
     assert empty == {"object": "list", "data": [], "has_more": False}
 
 
@@ -833,7 +893,7 @@ def test_input_items_are_listed_the_last_one_first() -> None:
     [("GET", "/v1/models"), ("POST", "/v1/responses/r/cancel"), ("GET", "/v1/responses/r/x")],
 )
 def test_other_paths_are_left_to_others(method: str, path: str) -> None:
-    assert Conversations().look(method, path) is None
+    assert Conversations().look(method, path, "openai") is None
 
 
 @pytest.mark.parametrize(
@@ -844,4 +904,4 @@ def test_an_answer_that_was_cut_off_is_not_kept_again(sent: bytes) -> None:
     taken = record(0, body(user("a")), sent)
     assert conversations.open(taken) is None
     conversations.happened(taken)
-    assert isinstance(conversations.look("GET", "/v1/responses/resp_0"), Failure)
+    assert isinstance(conversations.look("GET", "/v1/responses/resp_0", "openai"), Failure)

@@ -136,6 +136,10 @@ def lines(file: Path) -> Iterator[dict[str, Any]]:
 @cache
 def legal(form: str) -> tuple[str, ...]:
     """Return the legal bodies of a form as JSON, without marks."""
+    if form == "openai-responses":  # of the chats that are text alone
+        chats = [json.loads(each) for each in legal("openai")]
+        kept = [each["messages"] for each in chats if all(map(_plain, each["messages"]))]
+        return tuple(json.dumps({"model": "gpt-5.6", "input": messages}) for messages in kept)
     found = []
     for body in _bodies():
         if detect_protocol(body) != form or not isinstance(body.get("messages", []), list):
@@ -148,6 +152,10 @@ def legal(form: str) -> tuple[str, ...]:
         if not any(each.severity == "error" for each in validate(bare, form)):
             found.append(json.dumps(bare))
     return tuple(dict.fromkeys(found))
+
+
+def _plain(message: dict[str, Any]) -> bool:
+    return message.keys() == {"role", "content"} and isinstance(message["content"], str)
 
 
 def _bodies() -> Iterator[dict[str, Any]]:
@@ -596,6 +604,14 @@ def _(d: Draft) -> Mutated:
         ]
     )
     d.body[name] = value
+    return d.done(name)
+
+
+@mutation("refused-field", "openai-responses")
+def _(d: Draft) -> Mutated:
+    fields = {"n": 1, "seed": 0, "stop": ["x"], "logprobs": False, "max_tokens": 9, "messages": []}
+    name = d.rng.choice(list(fields))
+    d.body[name] = fields[name]
     return d.done(name)
 
 

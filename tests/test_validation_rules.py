@@ -214,6 +214,11 @@ CASES: dict[str, list[tuple[dict[str, Any], str, dict[str, Any]]]] = {
     ],
     "message-level-marker": [
         (
+            asked(anthropic(SAY, {"role": "assistant", "content": "a", "cache_control": MARK}, SAY), "anthropic"),
+            "messages[1]",
+            asked(anthropic(SAY, at("assistant", marked()), SAY), "anthropic"),
+        ),
+        (
             asked(native({"role": "user", "content": LONG, "cache_control": MARK}), "dashscope"),
             "input.messages[0]",
             asked(native(at("user", marked())), "dashscope"),
@@ -469,6 +474,13 @@ CASES: dict[str, list[tuple[dict[str, Any], str, dict[str, Any]]]] = {
             asked(chat(SAY, prompt_cache_retention="24h", model="gpt-5.5"), "openai"),
         ),
     ],
+    "refused-field": [
+        (
+            asked({"model": "gpt-5.6", "input": "a", "seed": 1}, "openai-responses"),
+            "seed",
+            asked(chat(SAY, seed=1), "openai"),
+        ),
+    ],
 }  # fmt: skip
 
 RULE_CODES = [code for rule in RULES for code in rule.codes]
@@ -533,6 +545,7 @@ TEXTS = {
         "cache_control may not be specified within `tool_result.content`. Instead, place it directly on"
         " `tool_result`"
     ),
+    "message-level-marker": "messages.1.cache_control: Extra inputs are not permitted",
     "cache-point-misplaced": "There is nothing available to cache.",
     "cache-point-behind-document": "messages.0.content.2.type: Field required",
     "media-out-of-place": (
@@ -968,3 +981,93 @@ def _links(source: str) -> str:
         for number, each in enumerate(source.split(" ; "), 1)
         if each.startswith("https://")
     )
+
+
+# ---------------------------------------------------------------- threads of the Messages API
+
+
+CREATED = {"type": "create"}
+CONTINUED = {"type": "continue", "previous_message_id": "msg_1"}
+
+
+def judged(*messages: Any, **more: Any) -> Any:
+    verdict = judge(anthropic(*messages, **more), "anthropic")
+    return [each.code for each in verdict.findings], [each.code for each in verdict.abstentions]
+
+
+@pytest.mark.parametrize("thread", [CREATED, CONTINUED, None])
+def test_a_thread_is_begun_or_gone_on_with(thread: Any) -> None:
+    assert judged(SAY, thread=thread) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("thread", "code", "path"),
+    [
+        ({"type": "end"}, "bad-value", "thread.type"),
+        ({}, "missing-key", "thread"),
+        ({"type": "continue"}, "missing-key", "thread"),
+        (
+            {"type": "continue", "previous_message_id": 1},
+            "wrong-type",
+            "thread.previous_message_id",
+        ),
+        ("continue", "wrong-type", "thread"),
+    ],
+)
+def test_a_thread_of_another_form_is_told(thread: Any, code: str, path: str) -> None:
+    [found] = validate(anthropic(SAY, thread=thread), protocol="anthropic")
+    assert (found.code, found.path) == (code, path)
+
+
+def test_results_alone_answer_the_calls_of_the_thread_that_they_continue() -> None:
+    results = at("user", RESULT)
+    assert judged(results, thread=CONTINUED) == ([], [])
+    assert judged(results, thread=CREATED) == (["tool-result-without-call"], [])
+    assert judged(SAY, at("assistant", text("so?")), results, thread=CONTINUED) == (
+        ["tool-result-without-call"],
+        [],
+    )
+    assert judged(at("assistant", text("so?")), results, thread=CONTINUED) == (
+        ["tool-result-without-call"],
+        [],
+    )
+
+
+def test_a_call_is_answered_in_the_request_that_continues_a_thread() -> None:
+    calls = at("assistant", USE)
+    assert judged(SAY, calls, SAY, thread=CONTINUED) == (["tool-call-unanswered"], [])
+
+
+def test_how_much_stands_before_a_mark_is_not_known_of_a_thread() -> None:
+    short = at("user", marked("And then?"))
+    assert judged(short) == (["under-minimum"], [])
+    assert judged(short, thread=CREATED) == (["under-minimum"], [])
+    assert judged(short, thread=CONTINUED) == ([], ["under-minimum"])
+
+
+@pytest.mark.parametrize(
+    ("tools", "code"), [({"tools": [TOOL]}, "tools-changed"), ({}, "prefix-changed")]
+)
+def test_a_thread_has_the_tools_and_the_beginning_of_its_first_request(
+    tools: dict[str, Any], code: str
+) -> None:
+    first = anthropic(at("user", marked()), **tools, thread=CREATED)
+    more = anthropic(at("user", marked("And then? " + LONG)))
+    assert [each.code for each in validate(more, "anthropic", previous=first)] == [code]
+    assert validate({**more, "thread": CONTINUED}, "anthropic", previous=first) == ()
+
+
+def test_what_a_response_goes_on_with_is_not_looked_for_in_the_request() -> None:
+    def request(words: str, **more: Any) -> dict[str, Any]:
+        part = {"type": "input_text", "text": words, **BP}
+        return {"model": "gpt-5.6", "input": [at("user", part)], **more}
+
+    def codes(body: dict[str, Any]) -> list[str]:
+        found = validate(body, "openai-responses", previous=request(LONG))
+        return [each.code for each in found]
+
+    assert codes(request("And then? " + LONG)) == ["prefix-changed"]
+    assert codes(request("And then? " + LONG, previous_response_id="resp_1")) == []
+    tools = [{"type": "function", "name": "f", "parameters": {"type": "object"}}]
+    more = request("And then? " + LONG, previous_response_id="resp_1", tools=tools)
+    assert codes(more) == ["tools-changed"]

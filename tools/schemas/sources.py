@@ -74,8 +74,28 @@ def _responses() -> Derived:
         "openai/official-responses.json",
         "OpenAI Responses request: the official definitions",
         "types/responses/response_create_params.py (https://github.com/openai/openai-python)",
-        _streamed(flatten(_ROOT, definitions)),
+        _nullable(_streamed(flatten(_ROOT, definitions))),
     )
+
+
+_NULLABLE: Final = ("prompt_cache_options", "text", "tool_choice", "tools", "user")
+"""Fields of a Responses request that the types have without `null` and the API takes with it:
+of every field but `model` and `input` by https://github.com/kangminlee-maker/local-OAuth-CLI-API-adapter
+(docs/conformance-matrix.md, measured 2026-08-30), of `text`, `tool_choice` and `tools` also by
+CreateResponseBody of Open Responses (below). LlamaIndex sends `user`, `None` by default, with every
+request (https://github.com/run-llama/llama_index, llama_index/llms/openai/responses.py)."""
+
+
+def _nullable(definitions: dict[str, Any]) -> dict[str, Any]:
+    fields = definitions[_ROOT]["properties"]
+    for name in _NULLABLE:
+        field = fields[name]
+        if "$ref" in field:
+            fields[name] = {"type": ["object", "null"], "if": {"type": "object"}, "then": field}
+        else:
+            kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
+            field["type"] = [*kinds, *({"null"} - set(kinds))]
+    return definitions
 
 
 _MESSAGES: Final = ("EasyInputMessageParam", "Message", "ResponseOutputMessageParam")
@@ -88,9 +108,12 @@ _OPTIONAL: Final = {
     "ResponseOutputTextParam": ("annotations",),
     "ResponseReasoningItemParam": ("id",),
 }
-"""What the types call required and the API does not: `detail` and `strict` have defaults by their
-own docstrings, OpenAI's Codex sends thoughts without `id` and texts without `annotations`
-(https://github.com/openai/codex, codex-rs/protocol/src/models.rs)."""
+"""What the types call required and the API does not, by Open Responses of 2026-04-24
+(https://github.com/openresponses/openresponses, public/openapi/openapi.json: FunctionToolParam,
+InputImageContentParamAutoParam, OutputTextContentParam, ReasoningItemParam). OpenAI's Codex sends
+images without `detail`, texts without `annotations` and thoughts without `id`
+(https://github.com/openai/codex, codex-rs/protocol/src/models.rs); a function of a namespace
+without `strict` was answered in a recording. Both read 2026-11-21."""
 
 
 def _with_one_message(definitions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -91,6 +91,8 @@ def from_finding(finding: Finding, family: Family) -> Failure:
     if family == "compatible":
         message = _algo(text or _dashscope_words(finding))
         return Failure(400, message, code="invalid_parameter_error")
+    if text.startswith("Unsupported parameter: "):
+        return Failure(400, text, code="unsupported_parameter")  # names no param
     code, words = _OPENAI_CODES.get(finding.code, (None, ""))
     where = _missing(finding) or finding.path
     message = text or (words.format(where=where) if words else finding.message)
@@ -104,6 +106,7 @@ _OPENAI_CODES: Final = {
     "unknown-key": ("unknown_parameter", "Unknown parameter: '{where}'."),
     "wrong-type": ("invalid_type", "Invalid type for '{where}'."),
     "bad-value": ("invalid_value", "Invalid value for '{where}'."),
+    "refused-field": ("unknown_parameter", ""),
 }
 
 

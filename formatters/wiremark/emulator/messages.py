@@ -47,9 +47,9 @@ def counting_at(path: str) -> Service | None:
     return None
 
 
-def counted(body: dict[str, Any]) -> dict[str, Any]:
+def counted(body: dict[str, Any], service: Service) -> dict[str, Any]:
     """Return what is judged in place of a body whose tokens are counted."""
-    return {**body, "max_tokens": 1}
+    return {**body, "max_tokens": 1} if service.wire == "messages" else body
 
 
 def not_counted(body: dict[str, Any], service: Service) -> Failure | None:

@@ -284,7 +284,7 @@ class EmulatorState:
 
     def _judge_later(self, record: Record, service: Service, *, counts: bool) -> dict[str, Any]:
         """Let findings be told when they are asked for; return the body that is judged."""
-        judged: dict[str, Any] = counted(record.body) if counts else record.body
+        judged: dict[str, Any] = counted(record.body, service) if counts else record.body
         judged = self._threads.whole(record) or judged
         rules = self.rules
         record.find = lambda: all_findings(judged, service, rules)

@@ -74,7 +74,8 @@ class Threads:
         self._under_way[record.index] = kept
         sent = record.body.get("messages")
         messages = [*strip_marks(kept.messages), *(sent if isinstance(sent, list) else [])]
-        self._wholes[record.index] = {**record.body, **kept.fixed, "messages": messages}
+        own = {key: value for key, value in record.body.items() if key != "thread"}
+        self._wholes[record.index] = {**own, **kept.fixed, "messages": messages}
         for old in list(self._wholes)[:-_MOST]:
             del self._wholes[old]
         return None

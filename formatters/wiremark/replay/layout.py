@@ -389,6 +389,8 @@ def _marks_of(ctx: Context, before: int) -> Iterator[RawMark]:
         elif marker.where == "nested" and marker.key == rules.marker:
             if "marker-in-tool-result" in rules.error_texts:
                 yield mark._replace(path=marker.path, code="marker-in-tool-result")
+        elif marker.where == "message" and "message-level-marker" in rules.error_texts:
+            yield mark._replace(code="message-level-marker", kind=marker.key)
         elif id(marker) not in heeded or marker.where == "request":
             continue
         elif marker.where == "tool":

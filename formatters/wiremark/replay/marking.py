@@ -236,6 +236,7 @@ def _refusal(layout: Layout, mark: RawMark) -> Finding:
 _REFUSED: Final[Mapping[str, str]] = {
     "refused-marker": "of this form it takes none",
     "marker-in-tool-result": "it stands inside a tool result",
+    "message-level-marker": "it stands beside role and content",
     "marker-on-thinking": "the block is a thought",
     "marker-on-empty-text": "the text is empty",
 }

@@ -55,6 +55,7 @@ _ERROR_TEXTS: Final = {
         "cache_control may not be specified within `tool_result.content`. Instead, place it"
         " directly on `tool_result`"
     ),
+    "message-level-marker": "{path}.{kind}: Extra inputs are not permitted",
     "tool-call-unanswered": (
         "`tool_use` ids were found without `tool_result` blocks immediately after: {ids}. Each"
         " `tool_use` block must have a corresponding `tool_result` block in the next message."
@@ -117,8 +118,9 @@ ANTHROPIC: Final = CacheRules(
         "error_texts": Source(
             "https://github.com/anthropics/claude-code/issues/54013",
             _READ,
-            "status 400; also sub2api#225, hermes-agent#89931, agno#8234, and"
-            " vellum-ai/vellum-assistant#22191 and #23414",
+            "status 400; also sub2api#225, hermes-agent#89931, agno#8234,"
+            " vellum-ai/vellum-assistant#22191 and #23414, and, of a mark and of a name beside role"
+            " and content, anthropics/anthropic-sdk-typescript#553 and microsoft/autogen#3034",
         ),
         "lookback_blocks": _PAGE,
         "min_tokens": Source(_PAGE.url, _READ, "by model; of models not named there unknown"),

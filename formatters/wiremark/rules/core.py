@@ -176,6 +176,7 @@ class CacheRules:
         code that is not there is not known to be refused
       media_roles: the only roles whose messages may hold media; empty is not known
       legacy_fields: fields of the body that the provider replaced, and by what
+      refused_fields: fields of the body that the provider refuses, and in what words
 
     Prefix and price:
       lookback_blocks: content blocks searched backwards from a mark for an older entry
@@ -210,6 +211,7 @@ class CacheRules:
     error_texts: Mapping[str, str] = field(default_factory=FrozenMap)
     media_roles: tuple[str, ...] = ()
     legacy_fields: tuple[tuple[str, str], ...] = ()
+    refused_fields: tuple[tuple[str, str], ...] = ()
     lookback_blocks: int | None = None
     lookback_breakpoints: int | None = None
     min_tokens: int | None = None

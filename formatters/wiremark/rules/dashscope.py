@@ -197,17 +197,21 @@ QWEN4: Final = CacheRules(
 DASHSCOPE_RESPONSES: Final = CacheRules(
     name="dashscope-responses",
     protocol="openai-responses",
-    implicit=Implicit(min_tokens=1024),
+    implicit=DASHSCOPE.implicit,
     affinity=(Affinity("header", "x-dashscope-session-cache", "enable"),),
-    sources=dict.fromkeys(
-        ("implicit", "affinity"),
-        Source(
+    sources={
+        "implicit": Source(
+            _PAGE.url,
+            _READ,
+            "without the session cache a model with an implicit cache uses that, at its price",
+        ),
+        "affinity": Source(
             "https://help.aliyun.com/zh/model-studio/compatibility-with-openai-responses-api",
             _READ,
             "page of September 2026; the header turns on the session cache, which follows"
             " previous_response_id from 1024 tokens on and takes no marks",
         ),
-    ),
+    },
 )
 """DashScope's Responses endpoint: a session cache, turned on by a header."""
 

@@ -117,6 +117,22 @@ def _sources(rules: CacheRules, **more: Source) -> dict[str, Source]:
     return {**kept, **more}
 
 
+_MOVED = (
+    "Unsupported parameter: 'messages'. In the Responses API, this parameter has moved to 'input'."
+    " Try again with the new parameter. See the API documentation for more information:"
+    " https://platform.openai.com/docs/api-reference/responses/create."
+)
+_REFUSED = (
+    *((name, f"Unknown parameter: '{name}'.") for name in ("n", "seed", "logprobs", "max_tokens")),
+    ("stop", "Unknown parameter: 'stop'. Did you mean 'store'?"),
+    ("messages", _MOVED),
+)
+_MEASURED = Source(
+    "https://github.com/kangminlee-maker/local-OAuth-CLI-API-adapter",
+    _READ,
+    "test/openai-responses-validation-parity.test.mjs: status 400, each measured at gpt-5.6-terra"
+    " on 2026-08-30; also openJiuwen-ai/agent-core#768 for stop, madox2/vim-ai#162 for messages",
+)
 _CHAT_ONLY = ("error_texts", "media_roles", "legacy_fields")
 
 OPENAI_RESPONSES_IMPLICIT: Final = replace(
@@ -126,7 +142,8 @@ OPENAI_RESPONSES_IMPLICIT: Final = replace(
     error_texts={},
     media_roles=(),
     legacy_fields=(),
-    sources=_sources(OPENAI_IMPLICIT),
+    refused_fields=_REFUSED,
+    sources=_sources(OPENAI_IMPLICIT, refused_fields=_MEASURED),
 )
 """OpenAI's Responses before GPT-5.6: caches by itself, takes no marks."""
 
@@ -138,8 +155,10 @@ OPENAI_RESPONSES: Final = replace(
     error_texts={},
     media_roles=(),
     legacy_fields=_RETENTION,
+    refused_fields=_REFUSED,
     sources=_sources(
         OPENAI,
+        refused_fields=_MEASURED,
         kinds=_ITEMS,
         legacy_fields=_RETIRED,
         ttls=Source(_SDK.url, _READ, "of a breakpoint, and of prompt_cache_options here"),

@@ -138,9 +138,11 @@ _RULES: Final = (
     ),
     _rule(
         "message-level-marker",
-        "waste",
-        "a cache marker beside role and content, where no provider reads it",
+        "error",
+        "a cache marker beside role and content: no provider reads it there, Anthropic refuses it",
         "put it on the last content part of the message, as a list of parts",
+        "https://github.com/anthropics/anthropic-sdk-typescript/issues/553",
+        "https://github.com/microsoft/autogen/issues/3034",
         _CONTEXT_CACHE,
         "https://github.com/agentscope-ai/agentscope-java/issues/1363",
         "https://github.com/NousResearch/hermes-agent/issues/2362",
@@ -322,6 +324,15 @@ _RULES: Final = (
         "a field that the provider has replaced",
         "use the field that stands in its place",
         _OPENAI_SDK,
+    ),
+    _rule(
+        "refused-field",
+        "error",
+        "a field that this endpoint of the provider refuses, though another one has it",
+        "leave it out: Responses have input for messages, max_output_tokens for max_tokens",
+        "https://github.com/kangminlee-maker/local-OAuth-CLI-API-adapter",
+        "https://github.com/openJiuwen-ai/agent-core/issues/768",
+        "https://github.com/madox2/vim-ai/issues/162",
     ),
 )
 

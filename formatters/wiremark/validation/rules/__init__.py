@@ -22,6 +22,7 @@ from wiremark.validation.rules.content import (
     array_not_accepted,
     legacy_fields,
     media_out_of_place,
+    refused_fields,
 )
 from wiremark.validation.rules.core import Abstention, Judge, Rule, rule
 from wiremark.validation.rules.dynamic import dynamic_text
@@ -86,5 +87,6 @@ RULES: Final[tuple[Rule, ...]] = (
     array_not_accepted,
     media_out_of_place,
     legacy_fields,
+    refused_fields,
 )
 """In the order in which their findings are listed."""

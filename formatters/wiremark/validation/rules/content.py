@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wiremark.findings import Finding
     from wiremark.prefix.context import Context
 
-__all__ = ["array_not_accepted", "legacy_fields", "media_out_of_place"]
+__all__ = ["array_not_accepted", "legacy_fields", "media_out_of_place", "refused_fields"]
 
 
 @rule("array-not-accepted")
@@ -55,3 +55,11 @@ def legacy_fields(body: Any, ctx: Context) -> Iterator[Finding]:
     for old, new in ctx.rules.legacy_fields:
         if isinstance(body, dict) and body.get(old) is not None:
             yield finding("legacy-field", old, f"{old} is deprecated", f"use {new}")
+
+
+@rule("refused-field")
+def refused_fields(body: Any, ctx: Context) -> Iterator[Finding]:
+    """OpenAI's Responses do not take what chat completions alone have."""
+    for name, words in ctx.rules.refused_fields:
+        if isinstance(body, dict) and body.get(name) is not None:
+            yield finding("refused-field", name, f"{name} is not taken here", provider_text=words)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from wiremark.findings import Finding
-from wiremark.prefix.context import Context
+from wiremark.prefix.context import RESPONSES, Context
 
-__all__ = ["Abstention", "Judge", "Rule", "dotted", "rule"]
+__all__ = ["Abstention", "Judge", "Rule", "dotted", "goes_on", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,17 @@ class Rule:
 def rule(*codes: str) -> Callable[[Judge], Rule]:
     """Make a rule of a function that gives these codes."""
     return lambda judge: Rule(codes, judge)
+
+
+def goes_on(body: Any, ctx: Context) -> bool:
+    """Say whether a request goes on with what is not in it: in Responses, or in a thread."""
+    if not isinstance(body, dict):
+        return False
+    if ctx.form == RESPONSES:
+        keys = ("previous_response_id", "conversation", "prompt")
+        return any(body.get(key) is not None for key in keys)
+    thread = body.get("thread") if ctx.form == "anthropic" else None
+    return isinstance(thread, dict) and thread.get("type") == "continue"
 
 
 def dotted(path: str) -> str:

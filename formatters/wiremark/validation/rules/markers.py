@@ -84,13 +84,22 @@ def _if_refused(ctx: Context, code: str) -> Severity | None:
 
 @rule("message-level-marker")
 def message_level_marker(_: Any, ctx: Context) -> Iterator[Finding]:
-    """agentscope-java's old form: providers read a marker on a content part alone."""
+    """agentscope-java's old form: providers read a marker on a content part alone.
+
+    Anthropic refuses any key that a message does not have.
+    """
     for marker in ctx.markers:
         if marker.where == "message":
+            refused = ctx.rejects("message-level-marker")
+            effect = "is refused" if refused else "has no effect"
             yield finding(
                 "message-level-marker",
                 marker.path,
-                f"{marker.key} beside role and content has no effect",
+                f"{marker.key} beside role and content {effect}",
+                severity=_if_refused(ctx, "message-level-marker"),
+                provider_text=ctx.text_of(
+                    "message-level-marker", path=dotted(marker.path), kind=marker.key
+                ),
             )
 
 

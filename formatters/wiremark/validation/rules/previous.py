@@ -6,10 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from wiremark.prefix.context import RESPONSES
 from wiremark.prefix.pieces import mark_ends
 from wiremark.validation.codes import finding
 from wiremark.validation.compare import compare_contexts
-from wiremark.validation.rules.core import Abstention, rule
+from wiremark.validation.rules.core import Abstention, goes_on, rule
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
@@ -23,9 +24,12 @@ def _texts(ctx: Context) -> list[str]:
 
 
 @rule("tools-changed")
-def tools_changed(_: Any, ctx: Context) -> Iterator[Finding]:
-    """Tools stand in front of everything: a change in them changes every prefix."""
-    if ctx.previous is None:
+def tools_changed(body: Any, ctx: Context) -> Iterator[Finding]:
+    """Tools stand in front of everything: a change in them changes every prefix.
+
+    Responses takes them with each request, a thread has those of its first.
+    """
+    if ctx.previous is None or (ctx.form != RESPONSES and goes_on(body, ctx)):
         return
     mine, theirs = _texts(ctx), _texts(ctx.previous)
     if mine == theirs:
@@ -50,10 +54,12 @@ def _intact(ctx: Context, previous: Context) -> list[int]:
 
 
 @rule("prefix-changed")
-def prefix_changed(_: Any, ctx: Context) -> Iterator[Finding]:
+def prefix_changed(body: Any, ctx: Context) -> Iterator[Finding]:
     """Only a request that begins with the same text reads what was written."""
     previous = ctx.previous
-    if previous is None or not previous.heeded or _texts(ctx) != _texts(previous):
+    if previous is None or not previous.heeded or goes_on(body, ctx):
+        return
+    if _texts(ctx) != _texts(previous):
         return  # changed tools are told by their own rule
     if _intact(ctx, previous):
         return
@@ -69,10 +75,10 @@ def prefix_changed(_: Any, ctx: Context) -> Iterator[Finding]:
 
 
 @rule("beyond-lookback")
-def beyond_lookback(_: Any, ctx: Context) -> Iterator[Finding | Abstention]:
+def beyond_lookback(body: Any, ctx: Context) -> Iterator[Finding | Abstention]:
     """Anthropic and DashScope look back over 20 blocks from each marker."""
     previous = ctx.previous
-    if previous is None or ctx.rules.marker == "none":
+    if previous is None or ctx.rules.marker == "none" or goes_on(body, ctx):
         return
     intact = _intact(ctx, previous)
     if not intact:

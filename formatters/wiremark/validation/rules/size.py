@@ -11,7 +11,7 @@ from wiremark.prefix.context import MEDIA_KINDS
 from wiremark.prefix.pieces import mark_ends
 from wiremark.rules import LARGEST_MINIMUM
 from wiremark.validation.codes import finding
-from wiremark.validation.rules.core import Abstention, rule
+from wiremark.validation.rules.core import Abstention, goes_on, rule
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
@@ -31,13 +31,14 @@ _UNKNOWN: Final = Tokens(0, float("inf"), 0)
 
 
 @rule("under-minimum")
-def under_minimum(_: Any, ctx: Context) -> Iterator[Finding | Abstention]:
+def under_minimum(body: Any, ctx: Context) -> Iterator[Finding | Abstention]:
     """Below the minimum nothing is cached, and no provider says so."""
     if not ctx.heeded:
         return
     minimum = ctx.rules.min_tokens_for(ctx.model)
     limit = minimum if minimum is not None else LARGEST_MINIMUM
-    sizes = list(_sizes(ctx, limit))
+    start = _UNKNOWN if goes_on(body, ctx) else _up_to(_TOOLS_TEMPLATE if ctx.tools else 0)
+    sizes = list(_sizes(ctx, start, limit))
     last, size = sizes[-1]
     if minimum is None:
         if size.low < limit:
@@ -85,12 +86,14 @@ def _up_to(most: float) -> Tokens:
     return Tokens(0, most, most / 2)
 
 
-def _sizes(ctx: Context, limit: int) -> Iterator[tuple[Marker, Tokens]]:
-    """Yield each heeded marker with the size of its prefix, counted until that is over `limit`."""
+def _sizes(ctx: Context, total: Tokens, limit: int) -> Iterator[tuple[Marker, Tokens]]:
+    """Yield each heeded marker with the size of its prefix, counted until that is over `limit`.
+
+    `total` is what stands before all that is in the body.
+    """
     ends = sorted(
         zip(mark_ends(ctx, ctx.heeded), ctx.heeded, strict=True), key=lambda pair: pair[0]
     )
-    total = _up_to(_TOOLS_TEMPLATE if ctx.tools else 0)
     opaque = {block.path for block in ctx.blocks if _is_opaque(block.kind)} | _server_tools(ctx)
     for (start, _), (end, marker) in pairwise([(0, ctx.heeded[0]), *ends]):
         for piece in ctx.pieces[start:end]:

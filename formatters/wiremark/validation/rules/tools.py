@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.prefix.context import RESPONSES
 from wiremark.validation.codes import finding
-from wiremark.validation.rules.core import rule
+from wiremark.validation.rules.core import goes_on, rule
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
@@ -118,9 +118,7 @@ def item_results(body: Any, ctx: Context) -> Iterator[Finding]:
     """
     if ctx.form != RESPONSES:
         return
-    goes_on = isinstance(body, dict) and any(
-        body.get(key) is not None for key in ("previous_response_id", "conversation", "prompt")
-    )
+    before = goes_on(body, ctx)
     refers = any(item.value.get("type") in _UNSEEN for item in ctx.messages)
     waiting: dict[str, Entry] = {}
     called: set[str] = set()
@@ -134,7 +132,7 @@ def item_results(body: Any, ctx: Context) -> Iterator[Finding]:
             waiting[call] = item
         elif kind in ("function_call_output", "custom_tool_call_output"):
             waiting.pop(call, None)
-            if call not in called and not goes_on and not refers:
+            if call not in called and not before and not refers:
                 yield finding(
                     "tool-result-without-call",
                     item.path,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from wiremark.validation.codes import finding
-from wiremark.validation.rules.core import dotted, rule
+from wiremark.validation.rules.core import dotted, goes_on, rule
 
 if TYPE_CHECKING:
     from wiremark.findings import Finding
@@ -36,29 +36,33 @@ class _Turn:
 
 
 @rule("tool-call-unanswered", "tool-result-without-call")
-def tool_blocks(_: Any, ctx: Context) -> Iterator[Finding]:
-    """Both providers answer 400 to a call without a result, and to a result without a call."""
+def tool_blocks(body: Any, ctx: Context) -> Iterator[Finding]:
+    """Both providers answer 400 to a call without a result, and to a result without a call.
+
+    The first turn of a request that goes on may answer calls that the request does not hold.
+    """
     if ctx.form not in _FORMS:
         return
     calls: dict[str, Block] = {}
     caller: _Turn | None = None
+    unseen = goes_on(body, ctx)
     for turn in _turns(ctx):
         if turn.role == "assistant":
             yield from _unanswered(ctx, calls, caller, None)
-            calls, caller = _ids(turn, "tool_use"), turn
+            calls, caller, unseen = _ids(turn, "tool_use"), turn, False
             continue
         results = _ids(turn, "tool_result")
         missing = {name: block for name, block in calls.items() if name not in results}
         yield from _unanswered(ctx, missing, caller, turn)
         for name, block in results.items():
-            if name not in calls:
+            if name not in calls and not unseen:
                 yield finding(
                     "tool-result-without-call",
                     block.path,
                     f"this result answers {name!r}, which the turn before it does not call",
                     provider_text=_located(ctx, "tool-result-without-call", block.path, name),
                 )
-        calls = {}
+        calls, unseen = {}, False
     yield from _unanswered(ctx, calls, caller, None)
 
 
