@@ -156,6 +156,7 @@ class _Prompt(uvicorn.Server):
             await self._leave.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._accept_no_more()
         try:
             await super().shutdown(sockets)
         except Exception:  # noqa: BLE001 one connection is beyond a clean end; all are aborted below
@@ -168,6 +169,20 @@ class _Prompt(uvicorn.Server):
             if transport is not None:
                 transport.abort()
         await asyncio.sleep(0)  # a transport closes its socket in the next turn of the loop
+
+    async def _accept_no_more(self) -> None:
+        """Let connections that were just accepted be made.
+
+        A server that is closed between the two leaves their sockets open (CPython 3.11:
+        `Server._attach` asserts, and the error is swallowed).
+        """
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for each in server.sockets:
+                with contextlib.suppress(NotImplementedError):  # Windows accepts in another way
+                    loop.remove_reader(each)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def leave(self) -> None:
         """Stop, from any thread."""
