@@ -244,3 +244,10 @@ def test_skip_without_a_reason_does_not_skip() -> None:
 def test_unclosed_block_is_an_error() -> None:
     with pytest.raises(AssertionError, match="line 1: a fenced block is not closed"):
         blocks_of("```python\nx = 1\n")
+
+
+@pytest.mark.parametrize("name", ["curl.sh", "wire-table.md"])
+def test_what_other_tests_run_is_quoted_whole(name: str) -> None:
+    """tests/test_wire_clients.py runs the lines, tests/test_wire_ways.py measures the table."""
+    quoted = (ROOT / "tests" / "data" / name).read_text(encoding="utf-8").rstrip()
+    assert quoted in (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")

@@ -126,8 +126,8 @@ def test_it_answers_within_a_second_of_its_start(started: Callable[..., Running]
         running.kill()
         return taken
 
-    # The best of five: another process may have the machine for a while.
-    assert min(once() for _ in range(5)) < 1.0
+    # Another process may have the machine for a while.
+    assert any(once() < 1.0 for _ in range(10))
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -710,3 +710,18 @@ def test_a_stream_that_breaks_off_has_no_answer(emulator: Emulator, client: Any)
         events.extend(client.responses.create(**ask(stream=True)))
     with pytest.raises(MessageError, match="no last event"):
         chat_completion(events)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "param", "code"),
+    [
+        ("seed", 1, "seed", "unknown_parameter"),
+        ("messages", [{"role": "user", "content": "a"}], None, "unsupported_parameter"),
+    ],
+)
+def test_what_chat_alone_has_is_refused(
+    client: Any, name: str, value: Any, param: str | None, code: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(**ask("a"), extra_body={name: value})
+    assert (caught.value.param, caught.value.code) == (param, code)

@@ -415,6 +415,16 @@ def test_a_mark_that_anthropic_refuses_fails_the_request(part: Any, code: str) -
     assert (rejected.code, rejected.path[:22]) == (code, "messages[0].content[1]")
 
 
+def test_anthropic_refuses_a_mark_beside_role_and_content() -> None:
+    beside = {"role": "user", "content": LONG, "cache_control": MARK}
+    refused = claude().request(body(user(text("a")), beside), at=0).rejected
+    assert refused is not None
+    assert (refused.code, refused.path) == ("message-level-marker", "messages[1]")
+    assert refused.provider_text == "messages.1.cache_control: Extra inputs are not permitted"
+    unread = PrefixCache(rules.DASHSCOPE, model="qwen-plus", counter=CHARACTERS)
+    assert unread.request(body(beside), at=0).rejected is None
+
+
 def test_kimi_refuses_a_breakpoint() -> None:
     cache = PrefixCache(rules.KIMI_CHAT, model="kimi-k3", counter=CHARACTERS)
     mark = text(LONG, BREAKPOINT, "prompt_cache_breakpoint")

@@ -305,7 +305,7 @@ def test_what_a_request_goes_on_with_is_set_apart(opened: Opener, emulator: Emul
     chosen(page, 1)
     assert before in shown(page, "#before")
     assert "2 items of before" in shown(page, "#before")
-    heads = "[...document.querySelectorAll('.part')].map(e => e.firstChild.innerText)"
+    heads = "[...document.querySelectorAll('.part')].map(e => e.firstChild.textContent)"
     assert page.run(heads)[:3] == ["System", "Messages of before", "Messages of this request"]
     grey = "[...document.querySelectorAll('.block.inherited')].map(e => e.dataset.path)"
     assert [path.partition("]")[0] for path in page.run(grey)] == ["input[0", "input[1"]
