@@ -389,10 +389,10 @@ RAW = json.dumps(BAD).encode()
         (RAW, []),
         (chunked(RAW), ["Transfer-Encoding: chunked"]),
         (RAW, ["Transfer-Encoding: chunked"]),
-        (gzip.compress(RAW), ["Content-Encoding: gzip"]),
-        (gzip.compress(RAW), ["content-encoding: GZIP", f"content-length: {len(gzip.compress(RAW))}"]),
+        (gzip.compress(RAW, mtime=0), ["Content-Encoding: gzip"]),
+        (gzip.compress(RAW, mtime=0), ["content-encoding: GZIP", f"content-length: {len(gzip.compress(RAW, mtime=0))}"]),
         (zlib.compress(RAW), ["Content-Encoding: deflate"]),
-        (chunked(gzip.compress(RAW)), ["Content-Encoding: gzip", "Transfer-Encoding: chunked"]),
+        (chunked(gzip.compress(RAW, mtime=0)), ["Content-Encoding: gzip", "Transfer-Encoding: chunked"]),
         (RAW, ["Content-Encoding: br"]),
     ],
     ids=[
@@ -412,7 +412,7 @@ def test_body_of_a_capture_is_read_however_it_is_packed(
     [
         (b"\x1b\x00", "br", "its content encoding br cannot be read"),
         (b"\x1b\x00", "gzip", "its body is not gzip, as its header says"),
-        (gzip.compress(RAW)[:-9], "gzip", "its gzip body is cut off"),
+        (gzip.compress(RAW, mtime=0)[:-9], "gzip", "its gzip body is cut off"),
         (b"\xff", "identity", "its body is not UTF-8"),
         (b"", "identity", "it has no body"),
         (b"{", "identity", "line 1, column 2: not JSON"),
@@ -428,7 +428,9 @@ def test_body_of_a_capture_that_cannot_be_unpacked_says_why(
 
 def test_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wiremark.cli.captures._LARGEST", 1000)
-    [found] = bodies(http(gzip.compress(b" " * 100_000), "Content-Encoding: gzip"), tmp_path)
+    [found] = bodies(
+        http(gzip.compress(b" " * 100_000, mtime=0), "Content-Encoding: gzip"), tmp_path
+    )
     assert found.problem == "its gzip body is cut off, or too large"
 
 
@@ -617,7 +619,7 @@ def test_finding_in_a_har_stands_inside_the_string(run: Run) -> None:
 
 
 def test_finding_in_a_compressed_body_stands_at_its_first_line(run: Run) -> None:
-    done = run(capture=http(gzip.compress(RAW), "Content-Encoding: gzip"))
+    done = run(capture=http(gzip.compress(RAW, mtime=0), "Content-Encoding: gzip"))
     assert done.out.startswith("capture:5:1: messages[0].role: ")
 
 

@@ -173,7 +173,7 @@ def until(ready: Callable[[], Any]) -> Any:
 
 
 def test_a_request_arrives_as_it_was_sent() -> None:
-    body = gzip.compress(b'{"model": "m"}')
+    body = gzip.compress(b'{"model": "m"}', mtime=0)
     lines = [
         b"POST /a%2Fb//c%20d/../e?x=%7e&y=a+b&&z HTTP/1.1",
         b"host: localhost",
@@ -195,7 +195,7 @@ def test_a_request_arrives_as_it_was_sent() -> None:
 
 
 def test_an_answer_arrives_as_it_was_sent() -> None:
-    packed = gzip.compress(b'{"a": 1}')
+    packed = gzip.compress(b'{"a": 1}', mtime=0)
     head = (
         b"HTTP/1.1 418 Teapot\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\ncontent-encoding: gzip\r\n"
         b"server: theirs\r\ndate: then\r\nlocation: /elsewhere\r\ncontent-length: %d\r\n\r\n"
@@ -761,11 +761,11 @@ def test_what_is_beyond_the_limit_is_forwarded_and_not_kept() -> None:
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
-        ("gzip", gzip.compress(b'{"a": 1}')),
-        ("gzip", gzip.compress(b'{"a"') + gzip.compress(b": 1}")),
+        ("gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("gzip", gzip.compress(b'{"a"', mtime=0) + gzip.compress(b": 1}", mtime=0)),
         ("deflate", zlib.compress(b'{"a": 1}')),
         ("deflate", zlib.compress(b'{"a": 1}')[2:-4]),
-        ("deflate, gzip", gzip.compress(zlib.compress(b'{"a": 1}'))),
+        ("deflate, gzip", gzip.compress(zlib.compress(b'{"a": 1}'), mtime=0)),
         ("identity", b'{"a": 1}'),
     ],
 )
@@ -790,7 +790,7 @@ def test_brotli_and_zstandard_are_read_where_a_decoder_is_installed() -> None:
 
 
 def test_a_small_body_that_becomes_large_is_cut() -> None:
-    assert decoded(gzip.compress(b"x" * 5_000_000), "gzip", 1000) == (b"x" * 1000, True)
+    assert decoded(gzip.compress(b"x" * 5_000_000, mtime=0), "gzip", 1000) == (b"x" * 1000, True)
 
 
 def test_a_compressed_body_that_cannot_be_read_is_not_kept_and_said_so(
@@ -809,7 +809,7 @@ def test_a_compressed_body_that_cannot_be_read_is_not_kept_and_said_so(
 
 
 def test_a_compressed_request_is_read_and_predicted() -> None:
-    packed = gzip.compress(json.dumps(chat()).encode())
+    packed = gzip.compress(json.dumps(chat()).encode(), mtime=0)
     answer = json.dumps({"usage": {"prompt_tokens": 9, "completion_tokens": 1}}).encode()
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     with answering(head % len(answer) + answer) as upstream, Recorder(upstream.url) as proxy:
