@@ -257,7 +257,7 @@ def test_many_unreadable_lines_are_counted(
 
 
 def post(state: EmulatorState, body: dict[str, Any], path: str = CHAT) -> Any:
-    from wiremark.emulator.arrivals import Arrived
+    from wiremark.emulator.exchange import Arrived
 
     answer = state.handle(Arrived("POST", path, raw=json.dumps(body).encode()))
     answer.sent.append(answer.body)
@@ -290,7 +290,7 @@ def test_what_was_before_has_happened(tmp_path: Path) -> None:
 
 
 def test_requests_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    from wiremark.emulator.arrivals import Arrived
+    from wiremark.emulator.exchange import Arrived
 
     log = tmp_path / "log.jsonl"
     state = EmulatorState(log=log)
@@ -334,7 +334,7 @@ def test_a_full_disk_is_a_fault_that_is_told(tmp_path: Path) -> None:
 
 
 def test_a_fault_at_the_end_of_an_answer_is_told() -> None:
-    from wiremark.emulator.arrivals import Arrived
+    from wiremark.emulator.exchange import Arrived
 
     state = EmulatorState()
     answer = state.handle(Arrived("POST", CHAT, raw=json.dumps(chat(stream=True)).encode()))

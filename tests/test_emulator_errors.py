@@ -26,7 +26,7 @@ pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
 from wiremark.emulator import Emulator, EmulatorState, Reply
-from wiremark.emulator.arrivals import Arrived
+from wiremark.emulator.exchange import Arrived
 from wiremark.emulator.failures import body_of, known, simple
 from wiremark.rules.failures import FAILURES, SHAPES, STATUS_NAMES
 from wiremark.traffic.services import SERVICES

@@ -25,8 +25,7 @@ pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
 from wiremark.emulator import Call, Emulator, EmulatorState, Reply
-from wiremark.emulator.arrivals import Arrived
-from wiremark.emulator.state import Answer
+from wiremark.emulator.exchange import Answer, Arrived
 
 CHAT = "/v1/chat/completions"
 COMPATIBLE = "/compatible-mode/v1/chat/completions"

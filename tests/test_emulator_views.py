@@ -22,7 +22,7 @@ pytest.importorskip("uvicorn", reason="the extra `emulator` is not installed")
 pytest.importorskip("starlette", reason="the extra `emulator` is not installed")
 
 from wiremark.emulator import Emulator
-from wiremark.emulator.arrivals import Arrived
+from wiremark.emulator.exchange import Arrived
 from wiremark.emulator.state import EmulatorState
 
 CHAT = "/v1/chat/completions"

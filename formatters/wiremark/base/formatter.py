@@ -28,6 +28,7 @@ from ..marks import (
 )
 from ..media import MediaPolicy
 from ..messages import GenerateOptions, Msg, ToolSchema, parse
+from ..prefix import MARKER_KEYS
 from ..quirks import Quirks
 from ..rules import CacheRules, Selection, select_rules
 from .reading import Reading, response_data
@@ -43,7 +44,6 @@ __all__ = ["BaseFormatter", "FormatterSettings", "PolicyLike", "require_messages
 PolicyLike: TypeAlias = "str | Policy | Callable[[RequestView], Iterable[Wish]]"
 """A policy's name, a policy, or a callable that gives wishes."""
 
-_MARKER_KEYS = ("cache_control", "prompt_cache_breakpoint")
 _EPHEMERAL = {"type": "ephemeral"}
 
 
@@ -337,7 +337,7 @@ class BaseFormatter:
     def _with_marks(self, body: dict[str, Any], marked: Marked) -> dict[str, Any]:
         """Return the body with the marks of its tools and of the request as a whole."""
         for tool, planned in zip(self._tools_of(body), marked.tools, strict=False):
-            tool.update({key: planned[key] for key in _MARKER_KEYS if key in planned})
+            tool.update({key: planned[key] for key in MARKER_KEYS if key in planned})
         if marked.automatic is not None:
             return {**body, "cache_control": marked.automatic}
         return body

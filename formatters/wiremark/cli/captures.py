@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from ..validation.registry import SPEAKS
+
 __all__ = [
     "NOWHERE",
     "Endpoint",
@@ -76,7 +78,6 @@ _SERVICES: Final = (
     (re.compile(r"^openrouter\.ai$"), "openrouter"),
 )
 _ANTHROPIC: Final = "api.anthropic.com"
-_VERSIONS: Final = ("2023-06-01", "2026-10-21")
 
 
 def endpoint_of(
@@ -102,10 +103,9 @@ def endpoint_of(
 def _of_service(protocol: str, host: str, headers: Mapping[str, str]) -> str:
     if protocol == "openai":
         return next((name for pattern, name in _SERVICES if pattern.search(host)), protocol)
-    version = headers.get("anthropic-version")
-    if protocol == "anthropic" and host == _ANTHROPIC and version in _VERSIONS:
-        return f"anthropic-{version}"
-    return protocol
+    versioned = f"anthropic-{headers.get('anthropic-version')}"
+    is_known = protocol == "anthropic" and host == _ANTHROPIC and versioned in SPEAKS
+    return versioned if is_known else protocol
 
 
 # Requests.

@@ -13,6 +13,7 @@ from . import io
 from .serving import (
     Ended,
     Told,
+    listening,
     missing_extra,
     reason_of,
     refuse_other_machines,
@@ -52,17 +53,7 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
 
 
 @click.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    show_default="any free one",
-    help="Port to listen at.",
-)
-@click.option(
-    "--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen at."
-)
-@click.option("--expose", is_flag=True, help="Allow a --host that other machines reach.")
+@listening
 @click.option(
     "--scenario", metavar="FILE", help="Replies and failures in their order; else an echo."
 )

@@ -13,6 +13,7 @@ from . import io
 from .serving import (
     Ended,
     Told,
+    listening,
     missing_extra,
     reason_of,
     refuse_other_machines,
@@ -35,17 +36,7 @@ _UNKEPT: Final = "log: "
 
 @click.command()
 @click.option("--to", metavar="URL", required=True, help="The service; may have a path.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    show_default="any free one",
-    help="Port to listen at.",
-)
-@click.option(
-    "--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen at."
-)
-@click.option("--expose", is_flag=True, help="Allow a --host that other machines reach.")
+@listening
 @click.option("--log", metavar="FILE", help="Append every exchange, without secrets.")
 @click.option(
     "--max-body",

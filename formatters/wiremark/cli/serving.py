@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
+from ..traffic.hosts import LOOPBACK
 from . import io
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ended",
     "Told",
+    "listening",
     "missing_extra",
     "reason_of",
     "refuse_other_machines",
@@ -36,7 +38,7 @@ __all__ = [
 Ended: TypeAlias = "SimpleQueue[Record | None]"
 """Requests that have ended; `None` when the command is told to stop."""
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_T = TypeVar("_T")
 _SIZE: Final = re.compile(r"(\d{1,12})\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 _BEAT: Final = 0.5
@@ -76,9 +78,27 @@ def service_word(ctx: click.Context, param: click.Parameter, value: str | None) 
     raise click.BadParameter(f"{value!r} is no host and none of {names}", ctx, param)
 
 
+def listening(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Give a command the options of where it listens."""
+    port = click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=0,
+        show_default="any free one",
+        help="Port to listen at.",
+    )
+    host = click.option(
+        "--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen at."
+    )
+    expose = click.option(
+        "--expose", is_flag=True, help="Allow a --host that other machines reach."
+    )
+    return port(host(expose(command)))
+
+
 def refuse_other_machines(host: str, *, expose: bool) -> None:
     """Refuse an address that other machines reach, unless that is meant."""
-    if host not in _LOOPBACK and not expose:
+    if host not in LOOPBACK and not expose:
         raise click.UsageError(f"{host} is not loopback: give --expose if you mean it")
 
 

@@ -12,12 +12,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ..traffic.services import Family
+from ..validation.registry import SPEAKS
 from .failures import Failure, known
 
 __all__ = ["Keys", "decoded", "version_refusal"]
 
 _VERSION: Final = "anthropic-version"
-_VERSIONS: Final = ("2023-01-01", "2023-06-01", "2026-10-21")
+_BEFORE: Final = "2023-01-01"
+"""The version before those that have a schema, which is still taken.
+
+Source: https://platform.claude.com/docs/en/api/versioning, read 2026-11-21.
+"""
+
 _WINDOW: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """What `zlib` calls the encodings that it reads."""
 
@@ -58,7 +64,7 @@ def version_refusal(headers: Iterable[tuple[str, str]]) -> Failure | None:
     version = ", ".join(value for key, value in headers if key.lower() == _VERSION)
     if not version:
         return known("anthropic", "no-version")
-    if version not in _VERSIONS:
+    if version != _BEFORE and f"anthropic-{version}" not in SPEAKS:
         return known("anthropic", "wrong-version", version=version)
     return None
 

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ..errors import OptionError
+from ..traffic.hosts import LOOPBACK
 from ..traffic.inspection import PREFIX, guarded, inspection_routes
-from ..traffic.loopback import LOOPBACK
-from .arrivals import Arrived
-from .state import Answer, EmulatorState
+from .exchange import Answer, Arrived
+from .state import EmulatorState
 
 __all__ = ["create_app"]
 

@@ -8,15 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..findings import Finding
 from ..rules.failures import FAILURES, SHAPES, STATUS_NAMES, KnownFailure, Shape
 from ..traffic.services import Family
+from .scenario import Reply
 
-__all__ = ["Failure", "bad_json", "body_of", "from_finding", "known", "simple", "words_of"]
+if TYPE_CHECKING:
+    from ..traffic.records import Record
+
+__all__ = [
+    "Failure",
+    "bad_json",
+    "body_of",
+    "from_finding",
+    "known",
+    "late",
+    "simple",
+    "told_by",
+    "words_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +229,18 @@ def _filled(row: KnownFailure, fields: Mapping[str, str]) -> Failure:
 
 
 _FIELD: Final = re.compile(r"\{(model|method|path|version|problem)\}")
+
+
+def told_by(reply: Reply, family: Family, record: Record) -> Failure:
+    """Return the error that a scenario has for a request."""
+    model = record.model or ""
+    if not reply.error:
+        return simple(family, reply.status, message=reply.message, model=model)
+    told = known(family, reply.error, model=model, method=record.method, path=record.path)
+    return replace(told, message=reply.message) if reply.message else told
+
+
+def late(failure: Failure) -> tuple[str, str]:
+    """Return code and message of an error inside a stream that has begun well."""
+    code = "rate_limit_exceeded" if failure.status == 429 else "server_error"
+    return code, failure.message

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import jsontext
@@ -29,17 +29,27 @@ from ..traffic.services import (
     service_for,
 )
 from .access import Keys, decoded, version_refusal
-from .arrivals import HOST, Arrived, account_of, addressed
 from .clock import VirtualClock
 from .conversations import Conversations, flattened, narrowed
 from .counting import output_tokens, usage_of
-from .failures import Failure, bad_json, body_of, from_finding, known, simple, words_of
+from .exchange import HOST, Answer, Arrived, account_of, addressed
+from .failures import (
+    Failure,
+    bad_json,
+    body_of,
+    from_finding,
+    known,
+    late,
+    simple,
+    told_by,
+    words_of,
+)
 from .forms import events_of, refusing_event, streams, whole_of
 from .messages import counted, counting_at, not_counted
 from .models import models_answer, models_family
 from .native import wrong_endpoint
 from .saying import Saying, choices_asked, last_user_text, named
-from .scenario import ECHO, Reply, Scenario
+from .scenario import Reply, Scenario
 from .threads import Threads
 
 if TYPE_CHECKING:
@@ -49,32 +59,12 @@ if TYPE_CHECKING:
     from ..replay.tokens.counter import TokenCounter
     from ..rules import CacheRules
 
-__all__ = ["Answer", "EmulatorState"]
+__all__ = ["EmulatorState"]
 
 _JSON: Final = "application/json"
 _EVENTS: Final = "text/event-stream; charset=utf-8"
 _AT_ONCE: Final = Reply(delay=0.0, pause=0.0)
 _LISTED: Final = ("qwen-plus", "qwen3.7-max", "gpt-5.6", "claude-opus-5-5", "deepseek-v3.2")
-
-
-@dataclass(slots=True)
-class Answer:
-    """What is sent: `events` of a stream, else `body`.
-
-    delay, pause: seconds before it, and between two events
-    sent: what was sent of it so far; `finish` is called when nothing more will be
-    """
-
-    record: Record
-    status: int
-    body: bytes = b""
-    events: Iterator[str] | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    reply: Reply = ECHO
-    delay: float = 0.0
-    pause: float = 0.0
-    sent: list[bytes] = field(default_factory=list)
-    finish: Callable[[], None] = lambda: None
 
 
 class EmulatorState:
@@ -235,7 +225,7 @@ class EmulatorState:
             return self._count_tokens(record, service)
         record.reply, reply = self.scenario.take_numbered(record.model or "", record.path, body)
         if reply.error or reply.status != 200:
-            failure = _told_by(reply, family, record)
+            failure = told_by(reply, family, record)
             if service.wire == "responses" and record.stream and reply.text is not None:
                 return self._answer(record, service, reply, failure)
             return self._refuse(record, family, failure, reply)
@@ -330,7 +320,7 @@ class EmulatorState:
         output = output_tokens(reply, text) * count
         usage = usage_of(service, rules.name, result, output, thought * count)
         calls = named(reply, record.index, service.wire)
-        error = None if failure is None else _late(failure)
+        error = None if failure is None else late(failure)
         words = (text, reply.thinking, calls)
         said = Saying(record.index, record.model or "", *words, usage, error, reply.finish)
         record.answered = usage
@@ -502,18 +492,3 @@ class EmulatorState:
         if key not in self._names:
             self._names[key] = select_rules(service.form, host=service.host, model=model).rules
         return self._names[key]
-
-
-def _told_by(reply: Reply, family: Family, record: Record) -> Failure:
-    """Return the error that a scenario has for a request."""
-    model = record.model or ""
-    if not reply.error:
-        return simple(family, reply.status, message=reply.message, model=model)
-    told = known(family, reply.error, model=model, method=record.method, path=record.path)
-    return replace(told, message=reply.message) if reply.message else told
-
-
-def _late(failure: Failure) -> tuple[str, str]:
-    """Return code and message of an error inside a stream that has begun well."""
-    code = "rate_limit_exceeded" if failure.status == 429 else "server_error"
-    return code, failure.message

@@ -6,6 +6,7 @@ Whoever judges, watches or replays requests reads them here, whatever their prot
 from __future__ import annotations
 
 from .context import (
+    MARKER_KEYS,
     MEDIA_KINDS,
     MESSAGE_PLACES,
     RESPONSES,
@@ -24,6 +25,7 @@ from .context import (
 from .pieces import Piece, common_pieces, mark_ends, read_pieces
 
 __all__ = [
+    "MARKER_KEYS",
     "MEDIA_KINDS",
     "MESSAGE_PLACES",
     "RESPONSES",

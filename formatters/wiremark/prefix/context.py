@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from wiremark.prefix.pieces import Piece
-    from wiremark.rules import CacheRules
+    from ..rules import CacheRules
+    from .pieces import Piece
 
 __all__ = [
     "MARKER_KEYS",
@@ -185,7 +185,7 @@ class Context:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """Return what is compared from request to request, in prefix order."""
-        from wiremark.prefix.pieces import read_pieces
+        from .pieces import read_pieces
 
         return tuple(read_pieces(self))
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from wiremark.marks.scan import take_from_message, take_from_tool
-from wiremark.prefix.context import MARKER_KEYS, RESPONSES, json_text, role_of
+from ..marks.scan import take_from_message, take_from_tool
+from .context import MARKER_KEYS, RESPONSES, json_text, role_of
 
 if TYPE_CHECKING:
-    from wiremark.prefix.context import Block, Context, Entry, Marker, Section
+    from .context import Block, Context, Entry, Marker, Section
 
 __all__ = ["Piece", "common_pieces", "mark_ends", "read_pieces"]
 

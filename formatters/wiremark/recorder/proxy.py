@@ -11,8 +11,9 @@ import httpx2
 from starlette.applications import Starlette
 
 from ..errors import OptionError
+from ..traffic.hosts import LOOPBACK
 from ..traffic.inspection import PREFIX, inspection_routes
-from ..traffic.loopback import LOOPBACK, LoopbackServer
+from ..traffic.loopback import LoopbackServer
 from .forwarding import Forwarder, Upstream
 from .recording import Log, Recording
 

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from .. import jsontext
 from .costing import Ledger
+from .hosts import LOOPBACK
 from .page import page_and_policy
 from .records import Record
 from .views import usage_view, view_of
@@ -36,7 +37,6 @@ __all__ = ["PREFIX", "Inspected", "guarded", "inspection_routes"]
 PREFIX: Final = "/_wiremark"
 """What every path of the inspection begins with; nothing of a provider's does."""
 
-_NEAR: Final = frozenset({"127.0.0.1", "::1"})
 _DIGITS: Final = 18
 _ALSO: Final = 200
 _BODY_HEADERS: Final = {
@@ -83,7 +83,7 @@ def guarded(look: Endpoint, hosts: frozenset[str]) -> Endpoint:
 def _is_near(request: Request) -> bool:
     """Say whether a request comes from this machine, however it calls it."""
     peer = request.client
-    return peer is not None and peer.host.removeprefix("::ffff:") in _NEAR
+    return peer is not None and peer.host.removeprefix("::ffff:") in LOOPBACK
 
 
 def _is_own(request: Request, hosts: frozenset[str]) -> bool:

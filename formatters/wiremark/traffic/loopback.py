@@ -6,27 +6,26 @@ import asyncio
 import contextlib
 import socket
 import threading
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
 
 from ..errors import OptionError
+from .hosts import LOOPBACK
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["LOOPBACK", "LoopbackServer"]
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-"""The names of this machine under which a server answers by default."""
+__all__ = ["LoopbackServer"]
 
 _PATIENCE: Final = 10.0
 _HEAD: Final = 64 << 10
 """Bytes that the first line and the headers of a request may have."""
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """Serves an application for as long as the block lasts; a subclass makes the application.
 
     `port` 0 is any free one. Another host than loopback needs `expose=True`.
@@ -45,9 +44,9 @@ class LoopbackServer:
         self._server: _Prompt | None = None
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def application(self, hosts: frozenset[str]) -> ASGIApp:
         """Return what is served; `hosts` are the names under which it may be looked into."""
-        raise NotImplementedError
 
     @property
     def port(self) -> int:

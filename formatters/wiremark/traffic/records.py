@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..findings import Finding
+from ..prefix import MARKER_KEYS
 from ..usage import Usage
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "markers_of"]
 
-_MARKERS: Final = ("cache_control", "prompt_cache_breakpoint", "prompt_cache_options")
+_MARKERS: Final = (*MARKER_KEYS, "prompt_cache_options")
 _ASKING: Final = frozenset({"mode", "ttl"})
 """What in `prompt_cache_options` is about the mark that the provider puts."""
 

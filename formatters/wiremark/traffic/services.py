@@ -81,8 +81,6 @@ SERVICES: Final[Mapping[str, Service]] = {
 }
 """What answers a `POST`, by path."""
 
-_VERSIONS: Final = ("2023-06-01", "2026-10-21")
-
 
 def host_named(name: str | None) -> str | None:
     """Return the host of a service named as `wiremark replay` names it; any other is a host."""
@@ -106,8 +104,9 @@ def service_at(path: str) -> Service | None:
 def service_for(service: Service, host: str | None, version: str | None) -> Service:
     """Return the service at a host of the caller's, in the version that a header names."""
     host = service.host or host
-    known = service.wire == "messages" and service.host is None and version in _VERSIONS
-    protocol = f"anthropic-{version}" if known else service.protocol
+    versioned = f"anthropic-{version}"
+    known = service.wire == "messages" and service.host is None and versioned in SPEAKS
+    protocol = versioned if known else service.protocol
     family = service.family
     if service == _MESSAGES and host is not None and host.endswith(".aliyuncs.com"):
         family = "dashscope-messages"

@@ -1,15 +1,19 @@
-"""A request as it came: what it was sent to, and whose key it bears."""
+"""A request as it came, with whose key it bears, and what is sent for it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from ..traffic.services import host_before
+from .scenario import ECHO, Reply
 
-__all__ = ["HOST", "Arrived", "account_of", "addressed"]
+if TYPE_CHECKING:
+    from ..traffic.records import Record
+
+__all__ = ["HOST", "Answer", "Arrived", "account_of", "addressed"]
 
 HOST: Final = "x-wiremark-host"
 """The header that names the service behind a path that many have."""
@@ -29,6 +33,26 @@ class Arrived:
     def header(self, name: str) -> str | None:
         """Return the value of a header."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent: `events` of a stream, else `body`.
+
+    delay, pause: seconds before it, and between two events
+    sent: what was sent of it so far; `finish` is called when nothing more will be
+    """
+
+    record: Record
+    status: int
+    body: bytes = b""
+    events: Iterator[str] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    reply: Reply = ECHO
+    delay: float = 0.0
+    pause: float = 0.0
+    sent: list[bytes] = field(default_factory=list)
+    finish: Callable[[], None] = lambda: None
 
 
 def addressed(arrived: Arrived) -> Arrived:
